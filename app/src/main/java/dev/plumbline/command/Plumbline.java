@@ -1,0 +1,108 @@
+package dev.plumbline.command;
+
+import dev.plumbline.machine.GuestException;
+import dev.plumbline.report.PlainText;
+import java.io.IOException;
+import java.util.Locale;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/// The program. Exit codes: 0 done, 1 failed, 2 usage; `testbed exec` passes the guest
+/// command's on.
+@Command(
+        name = "plumbline",
+        description = "Checks the kernel of a running Linux virtual machine from outside.",
+        // All commands have --help and --version, and show the footer.
+        mixinStandardHelpOptions = true,
+        scope = ScopeType.INHERIT,
+        version = "plumbline 0.1.0",
+        footer = {
+            "",
+            "A guest VM is named qemu:NAME, qmp:SOCKET or dump:FILE; a bare NAME works where it is unambiguous.",
+            "Exit codes: 0 done, 1 failed, 2 usage; testbed exec ends with the guest command's."
+        },
+        subcommands = {
+            VmsCommand.class,
+            InspectCommand.class,
+            CallgraphCommand.class,
+            TraceCommand.class,
+            DetachCommand.class,
+            DemoCommand.class,
+            TestbedCommand.class
+        })
+public final class Plumbline implements Runnable {
+    @Spec
+    private CommandSpec spec;
+
+    /// Made by picocli.
+    public Plumbline() {}
+
+    /// Runs the command the arguments name and ends the process with its exit code.
+    public static void main(String[] arguments) {
+        Locale.setDefault(Locale.ROOT);
+        int status = run(arguments);
+        if (System.out.checkError() && status == 0) {
+            System.err.println("plumbline: cannot write to standard output: its reader has gone, or its disk is full");
+            status = 1;
+        }
+        System.exit(status);
+    }
+
+    /// Runs the command the arguments name.
+    ///
+    /// @return the exit code
+    public static int run(String... arguments) {
+        CommandLine commandLine = new CommandLine(new Plumbline())
+                .setExecutionExceptionHandler((fault, command, parsed) -> {
+                    command.getErr().println("plumbline: " + oneLine(fault));
+                    return 1;
+                })
+                .setParameterExceptionHandler(Plumbline::sayUsage)
+                .setUsageHelpAutoWidth(true);
+        try {
+            return commandLine.execute(arguments);
+        } catch (OutOfMemoryError | StackOverflowError e) {
+            // As a guest can bring about whose tables are larger than any kernel's.
+            commandLine.getErr().println("plumbline: " + oneLine(e));
+            return 1;
+        }
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "a command is missing; plumbline --help lists them");
+    }
+
+    private static int sayUsage(ParameterException fault, String[] arguments) {
+        CommandLine command = fault.getCommandLine();
+        String name = command.getCommandSpec().qualifiedName();
+        command.getErr()
+                .println("plumbline: " + fault.getMessage().lines().findFirst().orElse("wrong usage") + " (see: " + name
+                        + " --help)");
+        return 2;
+    }
+
+    /// What failed, without a stack trace: faults of guests and files are expected and say enough; anything else is
+    /// a fault of Plumbline's own, whose trace is shown on request.
+    private static String oneLine(Throwable fault) {
+        String message = fault.getMessage() == null ? "no more is known" : fault.getMessage();
+        String line = PlainText.of(message.lines().findFirst().orElse(message));
+        String kind = fault.getClass().getSimpleName();
+        if (fault instanceof GuestException) {
+            return line;
+        }
+        if (fault instanceof OutOfMemoryError || fault.getCause() instanceof OutOfMemoryError) {
+            return "not enough memory for what the guest shows: its kernel's tables are damaged or very large";
+        }
+        if (System.getenv("PLUMBLINE_DEBUG") != null) {
+            fault.printStackTrace();
+        }
+        return fault instanceof IOException
+                ? kind + ": " + line
+                : "internal fault, please report it with what PLUMBLINE_DEBUG=1 shows: " + kind + ": " + line;
+    }
+}

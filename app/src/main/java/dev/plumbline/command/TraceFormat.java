@@ -1,0 +1,25 @@
+package dev.plumbline.command;
+
+import dev.plumbline.report.FlowFormat;
+import dev.plumbline.report.FoldedFormat;
+import dev.plumbline.report.JsonLinesFormat;
+import dev.plumbline.report.PerfettoFormat;
+import dev.plumbline.report.TreeFormat;
+import java.io.PrintWriter;
+
+/// The values of `--format`, spelt as they are typed.
+enum TraceFormat {
+    tree,
+    jsonl,
+    folded,
+    perfetto;
+
+    FlowFormat output(PrintWriter out) {
+        return switch (this) {
+            case tree -> new TreeFormat(out);
+            case jsonl -> new JsonLinesFormat(out);
+            case folded -> new FoldedFormat(out);
+            case perfetto -> new PerfettoFormat(out);
+        };
+    }
+}

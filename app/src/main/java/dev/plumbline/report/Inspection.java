@@ -1,0 +1,74 @@
+package dev.plumbline.report;
+
+import dev.plumbline.callgraph.CallGraph;
+import dev.plumbline.kernel.FtraceRecord;
+import dev.plumbline.kernel.KernelIdentity;
+import dev.plumbline.kernel.KernelImage;
+import dev.plumbline.kernel.KernelModule;
+import dev.plumbline.kernel.LinuxKernel;
+import dev.plumbline.kernel.SystemCall;
+import dev.plumbline.kernel.Task;
+import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.VcpuRegisters;
+import java.util.List;
+
+/// Everything `inspect` tells of a guest, gathered in one go.
+///
+/// @param guest how the guest is named
+/// @param identity version and build
+/// @param image where the kernel lies
+/// @param vcpu the registers of its first vCPU
+/// @param vcpuCount how many vCPUs the machine has
+/// @param onlineCpuCount how many of them the kernel uses
+/// @param modules the loaded modules
+/// @param tasks the tasks
+/// @param systemCalls the system calls
+/// @param ftraceRecords the places the kernel's function tracer knows
+/// @param callGraph the static call graph
+/// @param symbolCount how many symbols there are, modules included
+public record Inspection(
+        String guest,
+        KernelIdentity identity,
+        KernelImage image,
+        VcpuRegisters vcpu,
+        int vcpuCount,
+        int onlineCpuCount,
+        List<KernelModule> modules,
+        List<Task> tasks,
+        List<SystemCall> systemCalls,
+        List<FtraceRecord> ftraceRecords,
+        CallGraph callGraph,
+        int symbolCount) {
+
+    /// Reads it all, and makes sure that it is of one kernel.
+    ///
+    /// @throws GuestException if the guest cannot be read, or was rebooted meanwhile
+    public static Inspection of(LinuxKernel kernel) throws GuestException {
+        var code = kernel.code();
+        boolean[] online = kernel.perCpu().online();
+        int onlineCount = 0;
+        for (boolean cpu : online) {
+            onlineCount += cpu ? 1 : 0;
+        }
+        Inspection inspection = new Inspection(
+                kernel.machine().name(),
+                kernel.identity(),
+                kernel.image(),
+                kernel.machine().registers().read(0),
+                kernel.machine().registers().vcpuCount(),
+                onlineCount,
+                kernel.modules(),
+                kernel.tasks(),
+                kernel.systemCalls(),
+                kernel.ftraceRecords(),
+                CallGraph.of(code),
+                code.symbols().size());
+        kernel.verifyStillRunning();
+        return inspection;
+    }
+
+    /// How many places the kernel's tracer lists, those among them that the kernel itself keeps off.
+    public int probeSiteCount() {
+        return ftraceRecords.size();
+    }
+}

@@ -1,0 +1,106 @@
+package dev.plumbline.report;
+
+import dev.plumbline.extraction.Flow;
+import dev.plumbline.extraction.FlowNames;
+import java.io.PrintWriter;
+
+/// Prints flows as trees for people, laid out like the kernel's function_graph tracer:
+/// ```
+/// # getdents64  ls-812  13 calls
+///  0)  ls-812               |  __x64_sys_getdents64() {
+///  0)  ls-812               |    iterate_dir() {
+///  0)  ls-812               |      dcache_readdir();  /* indirect, from iterate_dir+0x9a */
+///  0)  ls-812               |    }
+///  0)  ls-812               |  }
+/// ```
+public final class TreeFormat implements FlowFormat {
+    // 15 characters of name, a dash, a number
+    private static final int TASK_COLUMNS = 20;
+    private static final String INDENT = "  ";
+
+    private final PrintWriter out;
+    private final FlowNames names = new FlowNames();
+    private boolean isFirst = true;
+
+    /// @param out where to print; flushed after each flow
+    public TreeFormat(PrintWriter out) {
+        this.out = out;
+    }
+
+    @Override
+    public void flow(Flow flow) {
+        StringBuilder text = new StringBuilder(isFirst ? "" : "\n");
+        isFirst = false;
+        heading(text, flow);
+        String start = margin(flow);
+        int calls = flow.callCount();
+        for (int call = 0; call < calls; call++) {
+            int nextDepth = call + 1 < calls ? flow.depth(call + 1) : 0;
+            boolean isOpen = nextDepth > flow.depth(call);
+            line(text, start, flow.depth(call))
+                    .append(names.function(flow, call))
+                    .append(isOpen ? "() {" : "();");
+            comment(text, flow, call);
+            text.append('\n');
+            for (int depth = flow.depth(call) - 1; !isOpen && depth >= nextDepth; depth--) {
+                line(text, start, depth).append("}\n");
+            }
+        }
+        out.print(text);
+        out.flush();
+    }
+
+    private void heading(StringBuilder text, Flow flow) {
+        text.append("# ").append(FlowText.title(flow)).append(INDENT).append(task(flow));
+        text.append(INDENT).append(String.format("%,d", flow.callCount() + flow.omittedCallCount()));
+        text.append(flow.callCount() == 1 ? " call" : " calls");
+        if (flow.omittedCallCount() > 0) {
+            text.append(String.format(", the last %,d left out", flow.omittedCallCount()));
+        }
+        text.append(flow.isWhole() ? "" : ", incomplete").append(flow.hasEnded() ? "" : ", still running");
+        text.append('\n');
+    }
+
+    private static String task(Flow flow) {
+        return FlowText.comm(flow) + "-"
+                + (flow.task().pid() < 0 ? "?" : flow.task().pid());
+    }
+
+    private static String margin(Flow flow) {
+        return String.format("%2d)  %-" + TASK_COLUMNS + "s |  ", flow.cpu(), task(flow));
+    }
+
+    private static StringBuilder line(StringBuilder text, String start, int depth) {
+        return text.append(start).repeat(INDENT, depth);
+    }
+
+    private void comment(StringBuilder text, Flow flow, int call) {
+        boolean isUnknown = flow.function(call) < 0;
+        boolean isIndirect = flow.isIndirect(call);
+        boolean isTail = flow.isTailCall(call);
+        if (!isUnknown && !isIndirect && !isTail) {
+            return;
+        }
+        text.append("  /* ").append(isUnknown ? "no known function, " : "");
+        if (isTail) {
+            text.append(isIndirect ? "indirect tail call" : "tail call");
+        } else {
+            text.append(isIndirect ? "indirect, from " : "from ").append(names.caller(flow, call));
+        }
+        text.append(" */");
+    }
+
+    @Override
+    public void end(TraceSummary summary) {
+        if (!isFirst) {
+            out.println();
+        }
+        out.printf(
+                "# %,d flows of %,d call events in %.1f s, %s%n",
+                summary.flows(),
+                summary.events(),
+                summary.seconds(),
+                summary.dropped() == 0 ? "none lost" : String.format("%,d lost", summary.dropped()));
+        out.flush();
+    }
+}

@@ -1,0 +1,190 @@
+package dev.plumbline.guest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.plumbline.command.Plumbline;
+import dev.plumbline.kernel.CodeRegion;
+import dev.plumbline.kernel.LinuxKernel;
+import dev.plumbline.machine.GuestException;
+import dev.plumbline.testbed.GuestKernel;
+import dev.plumbline.testbed.GuestOptions;
+import dev.plumbline.testbed.RunningCommand;
+import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/// `trace` as a process of its own, with the guard beside it.
+@Tag("guest")
+@Timeout(300)
+class TraceGuestTest {
+    private static final long SEED = 20_260_101;
+    private static final int KILLS = 8;
+    private static final int LATEST_KILL_MILLIS = 5_000;
+    private static final long GUARD_MILLIS = 100_000;
+
+    @TempDir
+    private Path directory;
+
+    @ParameterizedTest
+    @EnumSource
+    void flowsAreThoseOfTheProgram(GuestKernel version) throws Exception {
+        try (GuestUnderTest guest = GuestUnderTest.boot(
+                        GuestOptions.DEFAULT.withKernel(version).withCpus(2));
+                RunningCommand _ = guest.guest().start("syscall-loop 60s")) {
+            Path file = directory.resolve("flows");
+            Process trace = start(
+                    "trace",
+                    guest.vm(),
+                    "--syscall",
+                    "getppid",
+                    "--comm",
+                    "syscall-loop",
+                    "--for",
+                    "1s",
+                    "--format",
+                    "jsonl",
+                    "-o",
+                    file.toString());
+            assertThat(trace.waitFor(120, TimeUnit.SECONDS)).isTrue();
+            assertThat(trace.exitValue()).isZero();
+            List<JsonNode> lines = new ArrayList<>();
+            for (String line : Files.readAllLines(file)) {
+                lines.add(new ObjectMapper().readTree(line));
+            }
+            JsonNode summary = lines.removeLast().path("summary");
+            assertThat(summary.path("flows").asInt()).isEqualTo(lines.size()).isPositive();
+            assertThat(lines)
+                    .filteredOn(flow -> flow.path("whole").asBoolean())
+                    .isNotEmpty()
+                    .allSatisfy(flow -> {
+                        assertThat(flow.path("syscall").asText()).isEqualTo("getppid");
+                        assertThat(flow.path("comm").asText()).isEqualTo("syscall-loop");
+                        assertThat(flow.path("calls").path(0).path("function").asText())
+                                .isEqualTo("__x64_sys_getppid");
+                        assertThat(flow.path("calls")).anySatisfy(call -> {
+                            assertThat(call.path("function").asText()).isEqualTo("__task_pid_nr_ns");
+                            assertThat(call.path("depth").asInt()).isEqualTo(1);
+                            assertThat(call.path("caller").asText()).startsWith("__x64_sys_getppid+0x");
+                            assertThat(call.path("indirect").asBoolean()).isFalse();
+                        });
+                    });
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aKilledTraceIsTakenOutByItsGuard(GuestKernel version) throws Exception {
+        Random random = new Random(SEED);
+        try (GuestUnderTest guest = GuestUnderTest.boot(
+                        GuestOptions.DEFAULT.withKernel(version).withCpus(2));
+                RunningCommand stress = guest.guest().start("stress 240")) {
+            List<CodeRegion> before = guest.read(kernel -> kernel.code().regions());
+            String log = guest.console();
+            for (int kill = 0; kill < KILLS; kill++) {
+                Process trace = start("trace", guest.vm(), "--for", "60s", "-o", "/dev/null");
+                int millis = random.nextInt(LATEST_KILL_MILLIS);
+                Thread.sleep(millis);
+                trace.destroyForcibly().waitFor();
+                awaitUnchanged(guest, before, "kill %d after %d ms, seed %d".formatted(kill, millis, SEED));
+                assertThat(guest.guest().execChecked("echo alive").strip()).isEqualTo("alive");
+            }
+            assertThat(stress.running()).isTrue();
+            assertThat(guest.console()).isEqualTo(log);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aGuestThatRebootsOrEndsWhileTracedIsOneLine(GuestKernel version) throws Exception {
+        try (GuestUnderTest guest =
+                GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(2))) {
+            Process trace = start("trace", guest.vm(), "--for", "120s", "-o", "/dev/null");
+            awaitErrors("tracing");
+            guest.guest().reboot();
+            assertEndsInOneLine(trace);
+            assertThat(guest.guest().execChecked("echo alive").strip()).isEqualTo("alive");
+            trace = start("trace", guest.vm(), "--for", "120s", "-o", "/dev/null");
+            awaitErrors("tracing");
+            ProcessHandle.of(guest.guest().pid()).orElseThrow().destroyForcibly();
+            assertEndsInOneLine(trace);
+        }
+    }
+
+    private void awaitErrors(String text) throws Exception {
+        long deadline = System.currentTimeMillis() + GUARD_MILLIS;
+        while (!Files.readString(directory.resolve("errors")).contains(text)) {
+            assertThat(System.currentTimeMillis()).isLessThan(deadline);
+            Thread.sleep(50);
+        }
+    }
+
+    private void assertEndsInOneLine(Process trace) throws Exception {
+        assertThat(trace.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        List<String> lines = Files.readAllLines(directory.resolve("errors"));
+        assertThat(trace.exitValue()).as(lines.toString()).isEqualTo(1);
+        assertThat(lines).hasSize(2);
+        assertThat(lines.getLast()).startsWith("plumbline: ").doesNotContain("internal fault");
+    }
+
+    private static void awaitUnchanged(GuestUnderTest guest, List<CodeRegion> before, String when) throws Exception {
+        long deadline = System.currentTimeMillis() + GUARD_MILLIS;
+        while (!guardIsGone(guest) || guest.read(kernel -> changed(kernel, before))) {
+            assertThat(System.currentTimeMillis()).as(when).isLessThan(deadline);
+            Thread.sleep(200);
+        }
+    }
+
+    // One client at a time can use the monitor, so looking too early would keep the guard from its work.
+    private static boolean guardIsGone(GuestUnderTest guest) {
+        return ProcessHandle.allProcesses()
+                .map(process -> process.info().commandLine().orElse(""))
+                .noneMatch(line -> line.contains(guest.vm()) && line.contains("detach"));
+    }
+
+    private static boolean changed(LinuxKernel kernel, List<CodeRegion> before) throws GuestException {
+        List<CodeRegion> now = kernel.code().regions();
+        for (int i = 0; i < before.size(); i++) {
+            if (before.get(i).bytes().mismatch(now.get(i).bytes()) != -1) {
+                return true;
+            }
+        }
+        return now.size() != before.size();
+    }
+
+    private Process start(String... arguments) throws IOException {
+        List<String> command = new ArrayList<>(List.of(launcher().toString()));
+        command.addAll(List.of(arguments));
+        return new ProcessBuilder(command)
+                .redirectOutput(Redirect.DISCARD)
+                .redirectError(directory.resolve("errors").toFile())
+                .start();
+    }
+
+    // What ./plumbline does, from the classes under test.
+    private Path launcher() throws IOException {
+        Path launcher = directory.resolve("plumbline");
+        if (!Files.exists(launcher)) {
+            Files.writeString(launcher, """
+                    #!/bin/sh
+                    exec '%s/bin/java' --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC -Dplumbline.launcher="$0" \\
+                      -cp '%s' %s "$@"
+                    """.formatted(
+                    System.getProperty("java.home"), System.getProperty("java.class.path"), Plumbline.class.getName()));
+            Files.setPosixFilePermissions(launcher, PosixFilePermissions.fromString("rwxr-xr-x"));
+        }
+        return launcher;
+    }
+}

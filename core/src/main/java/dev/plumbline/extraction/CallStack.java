@@ -1,0 +1,151 @@
+package dev.plumbline.extraction;
+
+import dev.plumbline.callgraph.CallGraph;
+import java.util.Arrays;
+
+/// The calls open on one stack, outermost first, and the flows they belong to. One flow interrupts another: the
+/// innermost is last. For one thread.
+final class CallStack {
+    /// As many calls as fit on a kernel stack, and tail calls.
+    static final int MOST_FRAMES = 1024;
+    /// Interruptions of interruptions; more is a guest that lies.
+    static final int MOST_FLOWS = 8;
+    /// The level of the innermost flow where there is none.
+    static final int NO_FLOW = Integer.MAX_VALUE;
+
+    private long[] stackPointers = new long[32];
+    private long[] returnAddresses = new long[32];
+    private int[] functions = new int[32];
+    private long[] sites = new long[32];
+    private int count;
+
+    private final FlowRecord[] flows = new FlowRecord[MOST_FLOWS];
+    private final int[] bases = new int[MOST_FLOWS];
+    private int flowCount;
+
+    /// The innermost flow, or `null`.
+    FlowRecord flow;
+    /// How many calls of outer flows are open, or [#NO_FLOW].
+    int base = NO_FLOW;
+    /// How the event that [#remaining] was asked about was reached from the innermost call: as in [TailJumps].
+    int jump;
+
+    /// How many of the open calls are still open when a function is entered. Those that stand lower on the stack have
+    /// returned; so have those above the caller, where it is known.
+    int remaining(TracedCode code, int function, long origin, long returnAddress, long stackPointer) {
+        jump = TailJumps.NONE;
+        int top = count;
+        while (top > 0 && stackPointers[top - 1] < stackPointer) {
+            top--;
+        }
+        if (top > 0 && stackPointers[top - 1] == stackPointer) {
+            if (returnAddresses[top - 1] == returnAddress) {
+                jump = jumpFrom(top - 1, code, function, origin);
+                if (jump != TailJumps.NONE) {
+                    return top;
+                }
+            }
+            while (top > 0 && stackPointers[top - 1] == stackPointer) {
+                top--;
+            }
+        }
+        int caller = Origin.caller(origin);
+        if (top > 0 && functions[top - 1] != caller && code.isSeen(caller)) {
+            return belowCaller(caller, top);
+        }
+        return top;
+    }
+
+    // The same place on the stack and the same return address: a function that the last one jumped to, or one called
+    // from the same place when the last one had returned.
+    private int jumpFrom(int last, TracedCode code, int function, long origin) {
+        int callee = Origin.callee(origin);
+        if (callee != CallGraph.NONE && callee == function) {
+            return TailJumps.NONE;
+        }
+        int known = code.jump(functions[last], function);
+        if (known != TailJumps.NONE) {
+            return known;
+        }
+        int first = last;
+        while (first > 0 && stackPointers[first - 1] == stackPointers[last]) {
+            first--;
+        }
+        // The call instruction names the first of the chain and nothing else, so this one was jumped to.
+        return callee != CallGraph.NONE && functions[first] == callee ? TailJumps.DIRECT : TailJumps.NONE;
+    }
+
+    private int belowCaller(int caller, int top) {
+        for (int frame = top - 2; frame >= 0; frame--) {
+            if (functions[frame] == caller) {
+                return frame + 1;
+            }
+        }
+        return top;
+    }
+
+    /// Opens a call above `remaining` others; beyond the bound it takes the place of the last.
+    void push(int remaining, long site, int function, long returnAddress, long stackPointer) {
+        int at = Math.min(remaining, MOST_FRAMES - 1);
+        if (at == functions.length) {
+            grow();
+        }
+        stackPointers[at] = stackPointer;
+        returnAddresses[at] = returnAddress;
+        functions[at] = function;
+        sites[at] = site;
+        count = at + 1;
+    }
+
+    private void grow() {
+        int capacity = functions.length * 2;
+        stackPointers = Arrays.copyOf(stackPointers, capacity);
+        returnAddresses = Arrays.copyOf(returnAddresses, capacity);
+        functions = Arrays.copyOf(functions, capacity);
+        sites = Arrays.copyOf(sites, capacity);
+    }
+
+    int count() {
+        return count;
+    }
+
+    boolean hasRoomForFlow() {
+        return flowCount < MOST_FLOWS;
+    }
+
+    void open(FlowRecord flow, int base) {
+        flows[flowCount] = flow;
+        bases[flowCount++] = base;
+        this.flow = flow;
+        this.base = base;
+    }
+
+    /// Takes the innermost flow off.
+    FlowRecord close() {
+        FlowRecord closed = flow;
+        flows[--flowCount] = null;
+        flow = flowCount == 0 ? null : flows[flowCount - 1];
+        base = flowCount == 0 ? NO_FLOW : bases[flowCount - 1];
+        return closed;
+    }
+
+    /// Forgets all calls.
+    void clear() {
+        count = 0;
+    }
+
+    void markIncomplete() {
+        for (int i = 0; i < flowCount; i++) {
+            flows[i].markIncomplete();
+        }
+    }
+
+    void renumber(TracedCode code) {
+        for (int frame = 0; frame < count; frame++) {
+            functions[frame] = (int) code.entry(sites[frame]) - 1;
+        }
+        for (int i = 0; i < flowCount; i++) {
+            flows[i].renumber(code);
+        }
+    }
+}

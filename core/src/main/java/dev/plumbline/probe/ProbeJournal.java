@@ -1,0 +1,176 @@
+package dev.plumbline.probe;
+
+import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.PhysicalAddress;
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AtomicMoveNotSupportedException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/// What will be changed in a guest and what stood there before, on disk before the first change. One text file for
+/// each boot of a guest:
+/// ```
+/// plumbline-journal 1
+/// area VIRTUAL-ADDRESS SIZE          where code of ours stands
+/// block VIRTUAL-ADDRESS ORDER        each block of pages that the guest lent
+/// site VIRTUAL-ADDRESS PHYSICAL      each NOP that becomes a call
+/// end
+/// ```
+/// Addresses are hexadecimal with `0x`, other numbers decimal. The area was filled with `0xCC` before. The file
+/// appears whole or not at all, and is deleted when every byte is back.
+public final class ProbeJournal {
+    private static final String HEADER = "plumbline-journal 1";
+    private static final String END = "end";
+
+    private final Path file;
+
+    /// @param directory where the journals of this host are kept; made if it does not exist
+    /// @param bootMark the boot of the guest, [dev.plumbline.kernel.KernelIdentity#bootMark()]
+    public ProbeJournal(Path directory, String bootMark) {
+        this.file = directory.resolve("journal-" + bootMark);
+    }
+
+    /// Everything that has to be undone.
+    ///
+    /// @param areaAddress virtual address of our code
+    /// @param areaBytes its length
+    /// @param blocks what the guest's allocator lent
+    /// @param sites where a call may stand in place of the 5-byte NOP
+    public record Changes(long areaAddress, int areaBytes, List<Block> blocks, List<Site> sites) {
+
+        /// The same with the blocks that were lent meanwhile.
+        public Changes withBlocks(List<Block> lent) {
+            return new Changes(areaAddress, areaBytes, lent, sites);
+        }
+    }
+
+    /// Pages of the guest.
+    ///
+    /// @param address virtual address of the first
+    /// @param order binary logarithm of how many
+    public record Block(long address, int order) {}
+
+    /// A place that is changed.
+    ///
+    /// @param address virtual
+    /// @param physical the same place; what is there may have been given to others since
+    public record Site(long address, PhysicalAddress physical) {}
+
+    /// Where the journal is, or would be.
+    public Path file() {
+        return file;
+    }
+
+    /// Writes it all down and waits until it is on disk.
+    ///
+    /// @throws GuestException if that is not possible; nothing may be changed then
+    public void write(Changes changes) throws GuestException {
+        Path unfinished = unfinished();
+        try {
+            Files.createDirectories(file.getParent());
+            try (BufferedWriter out = Files.newBufferedWriter(unfinished, StandardCharsets.US_ASCII)) {
+                out.write(HEADER + "\n");
+                out.write("area 0x%x %d%n".formatted(changes.areaAddress(), changes.areaBytes()));
+                for (Block block : changes.blocks()) {
+                    out.write("block 0x%x %d%n".formatted(block.address(), block.order()));
+                }
+                for (Site site : changes.sites()) {
+                    out.write("site 0x%x %s%n".formatted(site.address(), site.physical()));
+                }
+                out.write(END + "\n");
+            }
+            try (FileChannel channel = FileChannel.open(unfinished, StandardOpenOption.WRITE)) {
+                channel.force(true);
+            }
+            move(unfinished);
+        } catch (IOException e) {
+            throw new GuestException(
+                    "cannot write the journal " + file + " (" + e.getMessage()
+                            + "), and without it the guest is not touched; free some space or check permissions",
+                    e);
+        }
+    }
+
+    /// What an earlier run has written down; empty if there is no journal.
+    ///
+    /// @throws GuestException if there is one that cannot be read
+    public Optional<Changes> read() throws GuestException {
+        if (!Files.exists(file)) {
+            return Optional.empty();
+        }
+        List<String> lines;
+        try {
+            lines = Files.readAllLines(file, StandardCharsets.US_ASCII);
+        } catch (IOException e) {
+            throw new GuestException("cannot read the journal " + file + ": " + e.getMessage(), e);
+        }
+        if (lines.size() < 3
+                || !lines.getFirst().equals(HEADER)
+                || !lines.getLast().equals(END)) {
+            throw damaged("its first or last line is missing");
+        }
+        List<Block> blocks = new ArrayList<>();
+        List<Site> sites = new ArrayList<>();
+        long areaAddress = 0;
+        int areaBytes = 0;
+        for (String line : lines.subList(1, lines.size() - 1)) {
+            String[] words = line.split(" ");
+            try {
+                long address = hex(words[1]);
+                switch (words[0]) {
+                    case "area" -> {
+                        areaAddress = address;
+                        areaBytes = Integer.parseInt(words[2]);
+                    }
+                    case "block" -> blocks.add(new Block(address, Integer.parseInt(words[2])));
+                    case "site" -> sites.add(new Site(address, new PhysicalAddress(hex(words[2]))));
+                    default -> throw damaged("it says '" + line + "'");
+                }
+            } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
+                throw damaged("it says '" + line + "'");
+            }
+        }
+        return Optional.of(new Changes(areaAddress, areaBytes, blocks, sites));
+    }
+
+    private static long hex(String word) {
+        return Long.parseUnsignedLong(word.substring(2), 16);
+    }
+
+    private GuestException damaged(String how) {
+        return new GuestException("the journal " + file + " is damaged: " + how
+                + "; the guest's probes cannot be undone from it, only by a reboot of the guest");
+    }
+
+    /// Deletes the journal; every byte is back.
+    ///
+    /// @throws GuestException if it cannot be deleted
+    public void delete() throws GuestException {
+        try {
+            Files.deleteIfExists(file);
+            Files.deleteIfExists(unfinished());
+        } catch (IOException e) {
+            throw new GuestException("cannot delete the journal " + file + ": " + e.getMessage(), e);
+        }
+    }
+
+    private Path unfinished() {
+        return file.resolveSibling(file.getFileName() + ".unfinished");
+    }
+
+    private void move(Path unfinished) throws IOException {
+        try {
+            Files.move(unfinished, file, StandardCopyOption.ATOMIC_MOVE);
+        } catch (AtomicMoveNotSupportedException _) {
+            Files.move(unfinished, file, StandardCopyOption.REPLACE_EXISTING);
+        }
+    }
+}

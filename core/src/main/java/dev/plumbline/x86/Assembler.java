@@ -1,0 +1,355 @@
+package dev.plumbline.x86;
+
+import java.io.ByteArrayOutputStream;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/// Emits the few 64-bit instructions that injected code consists of, for a place in memory known beforehand. Labels
+/// may be used before they stand. Encodings are those of the Intel SDM, volume 2. For one thread.
+public final class Assembler {
+    private final long base;
+    private final ByteArrayOutputStream code = new ByteArrayOutputStream();
+    private final Map<String, Integer> labels = new HashMap<>();
+    private final List<Reference> references = new ArrayList<>();
+
+    /// A 32-bit field at `at` that shall hold the distance from the end of its instruction, `end`, to a label.
+    private record Reference(int at, int end, String label) {}
+
+    /// A general register; the constants' order is the processor's.
+    public enum Register {
+        /// rax
+        RAX,
+        /// rcx
+        RCX,
+        /// rdx
+        RDX,
+        /// rbx
+        RBX,
+        /// rsp
+        RSP,
+        /// rbp
+        RBP,
+        /// rsi
+        RSI,
+        /// rdi
+        RDI,
+        /// r8
+        R8,
+        /// r9
+        R9,
+        /// r10
+        R10,
+        /// r11
+        R11,
+        /// r12
+        R12,
+        /// r13
+        R13,
+        /// r14
+        R14,
+        /// r15
+        R15;
+
+        private int low() {
+            return ordinal() & 7;
+        }
+
+        private int high() {
+            return ordinal() >> 3;
+        }
+    }
+
+    /// Conditions of a jump, with their encodings.
+    public enum Condition {
+        /// equal, zero
+        EQUAL(4),
+        /// not equal, not zero
+        NOT_EQUAL(5),
+        /// unsigned below
+        BELOW(2),
+        /// unsigned above or equal
+        ABOVE_OR_EQUAL(3);
+
+        private final int code;
+
+        Condition(int code) {
+            this.code = code;
+        }
+    }
+
+    /// @param base virtual address where the first byte will stand
+    public Assembler(long base) {
+        this.base = base;
+    }
+
+    /// Virtual address of the next instruction.
+    public long here() {
+        return base + code.size();
+    }
+
+    /// Names this place.
+    public Assembler label(String name) {
+        if (labels.putIfAbsent(name, code.size()) != null) {
+            throw new IllegalArgumentException("label " + name + " stands twice");
+        }
+        return this;
+    }
+
+    /// Virtual address of a label that stands.
+    public long address(String label) {
+        return base + labels.get(label);
+    }
+
+    /// Bytes as they are.
+    public Assembler bytes(int... values) {
+        for (int value : values) {
+            code.write(value);
+        }
+        return this;
+    }
+
+    /// A little-endian 64-bit word.
+    public Assembler word(long value) {
+        for (int shift = 0; shift < 64; shift += 8) {
+            code.write((int) (value >>> shift));
+        }
+        return this;
+    }
+
+    /// Breakpoint instructions up to a multiple of `bytes`, which is a power of two.
+    public Assembler align(int bytes) {
+        while ((here() & (bytes - 1)) != 0) {
+            code.write(0xcc);
+        }
+        return this;
+    }
+
+    /// `push register`
+    public Assembler push(Register register) {
+        return optionalRex(register).bytes(0x50 | register.low());
+    }
+
+    /// `pop register`
+    public Assembler pop(Register register) {
+        return optionalRex(register).bytes(0x58 | register.low());
+    }
+
+    /// `mov target, source`, 64 bits
+    public Assembler move(Register target, Register source) {
+        return bytes(0x48 | source.high() << 2 | target.high(), 0x89, 0xc0 | source.low() << 3 | target.low());
+    }
+
+    /// `movabs target, value`
+    public Assembler move(Register target, long value) {
+        return bytes(0x48 | target.high(), 0xb8 | target.low()).word(value);
+    }
+
+    /// `mov target32, value`: clears the upper half
+    public Assembler moveInt(Register target, int value) {
+        return optionalRex(target).bytes(0xb8 | target.low()).int32(value);
+    }
+
+    /// `mov target, [base + displacement]`, 64 bits
+    public Assembler load(Register target, Register base, int displacement) {
+        return memory(1, target, base, displacement, 0x8b);
+    }
+
+    /// `mov target32, [base + displacement]`: clears the upper half
+    public Assembler loadInt(Register target, Register base, int displacement) {
+        return memory(0, target, base, displacement, 0x8b);
+    }
+
+    /// `movzx target32, byte [base + displacement]`
+    public Assembler loadByte(Register target, Register base, int displacement) {
+        return memory(0, target, base, displacement, 0x0f, 0xb6);
+    }
+
+    /// `mov [base + displacement], source`, 64 bits
+    public Assembler store(Register base, int displacement, Register source) {
+        return memory(1, source, base, displacement, 0x89);
+    }
+
+    /// `lea target, [base + displacement]`
+    public Assembler address(Register target, Register base, int displacement) {
+        return memory(1, target, base, displacement, 0x8d);
+    }
+
+    /// `lock xadd [base + displacement], register`, 64 bits
+    public Assembler exchangeAdd(Register base, int displacement, Register register) {
+        bytes(0xf0);
+        return memory(1, register, base, displacement, 0x0f, 0xc1);
+    }
+
+    /// `add target, [base + displacement]`, 64 bits
+    public Assembler add(Register target, Register base, int displacement) {
+        return memory(1, target, base, displacement, 0x03);
+    }
+
+    /// `add target, value`, 64 bits
+    public Assembler add(Register target, int value) {
+        return bytes(0x48 | target.high(), 0x81, 0xc0 | target.low()).int32(value);
+    }
+
+    /// `add target, source`, 64 bits
+    public Assembler add(Register target, Register source) {
+        return bytes(0x48 | source.high() << 2 | target.high(), 0x01, 0xc0 | source.low() << 3 | target.low());
+    }
+
+    /// `mov target, [base + index * 8]`, 64 bits; the index is not rsp
+    public Assembler loadWord(Register target, Register base, Register index) {
+        return bytes(
+                        0x48 | target.high() << 2 | index.high() << 1 | base.high(),
+                        0x8b,
+                        0x44 | target.low() << 3,
+                        0xc0 | index.low() << 3 | base.low())
+                .bytes(0);
+    }
+
+    /// `add target32, value`: clears the upper half
+    public Assembler addInt(Register target, int value) {
+        return optionalRex(target).bytes(0x81, 0xc0 | target.low()).int32(value);
+    }
+
+    /// `cmp [rip + label], rsp`, 64 bits
+    public Assembler compareStackPointer(String label) {
+        return bytes(0x48, 0x39, 0x25).reference(label, 0);
+    }
+
+    /// `or target, source`, 64 bits
+    public Assembler or(Register target, Register source) {
+        return bytes(0x48 | source.high() << 2 | target.high(), 0x09, 0xc0 | source.low() << 3 | target.low());
+    }
+
+    /// `and target32, value`: clears the upper half
+    public Assembler andInt(Register target, int value) {
+        return optionalRex(target).bytes(0x81, 0xe0 | target.low()).int32(value);
+    }
+
+    /// `cmp target32, value`
+    public Assembler compareInt(Register target, int value) {
+        return optionalRex(target).bytes(0x81, 0xf8 | target.low()).int32(value);
+    }
+
+    /// `test register, register`, 64 bits
+    public Assembler test(Register register) {
+        return bytes(0x48 | register.high() * 5, 0x85, 0xc0 | register.low() << 3 | register.low());
+    }
+
+    /// `shl register, count`, 64 bits
+    public Assembler shiftLeft(Register register, int count) {
+        return bytes(0x48 | register.high(), 0xc1, 0xe0 | register.low(), count);
+    }
+
+    /// `shr register, count`, 64 bits
+    public Assembler shiftRight(Register register, int count) {
+        return bytes(0x48 | register.high(), 0xc1, 0xe8 | register.low(), count);
+    }
+
+    /// `xor register32, register32`: clears the whole register
+    public Assembler clear(Register register) {
+        if (register.high() != 0) {
+            bytes(0x45);
+        }
+        return bytes(0x31, 0xc0 | register.low() << 3 | register.low());
+    }
+
+    /// `mov target, gs:[offset]`, 64 bits
+    public Assembler loadPerCpu(Register target, int offset) {
+        return bytes(0x65, 0x48 | target.high() << 2, 0x8b, 0x04 | target.low() << 3, 0x25)
+                .int32(offset);
+    }
+
+    /// `mov target32, gs:[offset]`: clears the upper half
+    public Assembler loadPerCpuInt(Register target, int offset) {
+        return bytes(0x65, 0x40 | target.high() << 2, 0x8b, 0x04 | target.low() << 3, 0x25)
+                .int32(offset);
+    }
+
+    /// `lea target, [rip + label]`
+    public Assembler address(Register target, String label) {
+        return bytes(0x48 | target.high() << 2, 0x8d, 0x05 | target.low() << 3).reference(label, 0);
+    }
+
+    /// `cmp byte [rip + label], value`
+    public Assembler compareByte(String label, int value) {
+        return bytes(0x80, 0x3d).reference(label, 1).bytes(value);
+    }
+
+    /// `jmp label`
+    public Assembler jump(String label) {
+        return bytes(0xe9).reference(label, 0);
+    }
+
+    /// `jcc label`
+    public Assembler jump(Condition condition, String label) {
+        return bytes(0x0f, 0x80 | condition.code).reference(label, 0);
+    }
+
+    /// `call target`
+    ///
+    /// @throws IllegalArgumentException if the target is more than 2 GiB away
+    public Assembler call(long target) {
+        long distance = target - (here() + 5);
+        if (distance != (int) distance) {
+            throw new IllegalArgumentException("0x%x is out of a call's reach from 0x%x".formatted(target, here()));
+        }
+        return bytes(0xe8).int32((int) distance);
+    }
+
+    /// `rdtsc`: into edx and eax
+    public Assembler readTimeStampCounter() {
+        return bytes(0x0f, 0x31);
+    }
+
+    /// `pause`
+    public Assembler pause() {
+        return bytes(0xf3, 0x90);
+    }
+
+    /// `ret`
+    public Assembler ret() {
+        return bytes(0xc3);
+    }
+
+    /// The code with all labels resolved.
+    ///
+    /// @throws IllegalArgumentException if a label that is used stands nowhere
+    public byte[] assemble() {
+        byte[] assembled = code.toByteArray();
+        for (Reference reference : references) {
+            Integer target = labels.get(reference.label());
+            if (target == null) {
+                throw new IllegalArgumentException("label " + reference.label() + " stands nowhere");
+            }
+            int distance = target - reference.end();
+            for (int i = 0; i < 4; i++) {
+                assembled[reference.at() + i] = (byte) (distance >> 8 * i);
+            }
+        }
+        return assembled;
+    }
+
+    private Assembler memory(int wide, Register register, Register base, int displacement, int... opcode) {
+        int rex = 0x40 | wide << 3 | register.high() << 2 | base.high();
+        bytes(rex).bytes(opcode).bytes(0x80 | register.low() << 3 | base.low());
+        if (base.low() == Register.RSP.low()) {
+            bytes(0x24);
+        }
+        return int32(displacement);
+    }
+
+    private Assembler optionalRex(Register register) {
+        return register.high() == 0 ? this : bytes(0x41);
+    }
+
+    private Assembler int32(int value) {
+        return bytes(value, value >> 8, value >> 16, value >> 24);
+    }
+
+    private Assembler reference(String label, int bytesBehind) {
+        references.add(new Reference(code.size(), code.size() + 4 + bytesBehind, label));
+        return int32(0);
+    }
+}

@@ -1,0 +1,126 @@
+package dev.plumbline.extraction;
+
+import dev.plumbline.callgraph.CallGraph;
+import dev.plumbline.callgraph.CodeSketch;
+import dev.plumbline.kernel.PatchPlaces;
+import dev.plumbline.kernel.SystemCall;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// A small kernel made of functions that only call: real code, so that its call graph is a real one. Functions
+/// whose names are of entry code have no entry NOP, as in Linux.
+public final class SketchKernel {
+    static final long SLOT_BYTES = 0x200;
+
+    public enum Kind {
+        CALL,
+        INDIRECT_CALL,
+        TAIL_JUMP,
+        INDIRECT_TAIL_JUMP
+    }
+
+    /// @param target whom it goes to; `null` for an indirect one
+    public record Step(Kind kind, String target) {}
+
+    private final Map<String, List<Step>> functions = new LinkedHashMap<>();
+    private final Map<String, long[]> returnAddresses = new LinkedHashMap<>();
+    private final List<String> names = new ArrayList<>();
+    private CallGraph graph;
+
+    public SketchKernel function(String name, Step... steps) {
+        functions.put(name, List.of(steps));
+        names.add(name);
+        return this;
+    }
+
+    public static Step call(String target) {
+        return new Step(Kind.CALL, target);
+    }
+
+    public static Step indirect() {
+        return new Step(Kind.INDIRECT_CALL, null);
+    }
+
+    public static Step tail(String target) {
+        return new Step(Kind.TAIL_JUMP, target);
+    }
+
+    public static Step indirectTail() {
+        return new Step(Kind.INDIRECT_TAIL_JUMP, null);
+    }
+
+    static boolean isEntryCode(String name) {
+        return Role.of(name) != Role.NONE && Role.of(name) != Role.EXIT && Role.of(name) != Role.RENAME
+                || name.startsWith("quiet_");
+    }
+
+    public SketchKernel build() throws Exception {
+        CodeSketch sketch = new CodeSketch();
+        List<Long> sites = new ArrayList<>();
+        for (String name : names) {
+            sketch.upTo((int) (address(name) - CodeSketch.BASE)).function(name);
+            if (!isEntryCode(name)) {
+                sites.add(sketch.here());
+                sketch.hex("0f1f440000");
+            }
+            List<Step> steps = functions.get(name);
+            long[] returns = new long[steps.size()];
+            for (int i = 0; i < steps.size(); i++) {
+                emit(sketch, steps.get(i));
+                returns[i] = sketch.here();
+            }
+            returnAddresses.put(name, returns);
+            sketch.hex("c3");
+        }
+        long[] ftrace = sites.stream().mapToLong(Long::longValue).toArray();
+        PatchPlaces places = new PatchPlaces(ftrace, new long[0], new long[0], new long[0]);
+        graph = CallGraph.of(sketch.code(places), 1);
+        return this;
+    }
+
+    private void emit(CodeSketch sketch, Step step) {
+        switch (step.kind()) {
+            case CALL -> sketch.branch("e8", address(step.target()));
+            case INDIRECT_CALL -> sketch.hex("ffd0");
+            case TAIL_JUMP -> sketch.branch("0f84", address(step.target()));
+            case INDIRECT_TAIL_JUMP -> sketch.hex("ffe0");
+        }
+    }
+
+    public CallGraph graph() {
+        return graph;
+    }
+
+    public TracedCode code() {
+        List<SystemCall> calls = new ArrayList<>();
+        for (String name : names) {
+            if (name.startsWith("__x64_sys_")) {
+                calls.add(new SystemCall(calls.size(), name.substring(10), address(name)));
+            }
+        }
+        return TracedCode.of(graph, calls);
+    }
+
+    List<Step> steps(String name) {
+        return functions.get(name);
+    }
+
+    List<String> names() {
+        return names;
+    }
+
+    public long address(String name) {
+        int place = names.indexOf(name);
+        if (place < 0) {
+            throw new IllegalArgumentException("no function " + name);
+        }
+        return CodeSketch.BASE + place * SLOT_BYTES;
+    }
+
+    /// Where the call that is the function's `step` returns to.
+    public long returnAddress(String name, int step) {
+        return returnAddresses.get(name)[step];
+    }
+}

@@ -1,0 +1,105 @@
+package dev.plumbline.x86;
+
+import static dev.plumbline.x86.Assembler.Register.R10;
+import static dev.plumbline.x86.Assembler.Register.R11;
+import static dev.plumbline.x86.Assembler.Register.R12;
+import static dev.plumbline.x86.Assembler.Register.RAX;
+import static dev.plumbline.x86.Assembler.Register.RBX;
+import static dev.plumbline.x86.Assembler.Register.RDI;
+import static dev.plumbline.x86.Assembler.Register.RSP;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.plumbline.x86.Assembler.Condition;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/// What is emitted is read back with the disassembler.
+class AssemblerTest {
+    private static final long BASE = 0xffff_ffff_8100_0000L;
+
+    private static String text(UnaryOperator<Assembler> emission) throws Exception {
+        byte[] code = emission.apply(new Assembler(BASE)).assemble();
+        return String.join(
+                "; ",
+                new Disassembler()
+                        .disassemble(code, BASE).stream()
+                                .map(Disassembler.Line::text)
+                                .toList());
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void everyRegisterIsEncodedInEveryPosition(Assembler.Register register) throws Exception {
+        String name = register.name().toLowerCase(java.util.Locale.ROOT);
+        assertThat(text(a -> a.push(register).pop(register))).isEqualTo("push " + name + "; pop " + name);
+        assertThat(text(a -> a.move(register, RBX))).isEqualTo("mov " + name + ", rbx");
+        assertThat(text(a -> a.move(R12, register))).isEqualTo("mov r12, " + name);
+        assertThat(text(a -> a.move(register, 0x1122334455667788L))).isEqualTo("mov " + name + ", 0x1122334455667788");
+        assertThat(text(a -> a.load(RAX, register, 16)))
+                .isEqualTo("mov rax, [" + name
+                        + "+0x10]"
+                                .replace("ds:", register == RSP || register == Assembler.Register.RBP ? "ss:" : "ds:"));
+        assertThat(text(a -> a.test(register))).isEqualTo("test " + name + ", " + name);
+        assertThat(text(a -> a.shiftLeft(register, 6))).isEqualTo("shl " + name + ", 0x06");
+        assertThat(text(a -> a.shiftRight(register, 6))).isEqualTo("shr " + name + ", 0x06");
+        assertThat(text(a -> a.add(register, 0x100))).isEqualTo("add " + name + ", 0x100");
+        assertThat(text(a -> a.add(register, R11))).isEqualTo("add " + name + ", r11");
+        assertThat(text(a -> a.loadWord(R10, register, RAX))).isEqualTo("mov r10, [" + name + "+rax*8]");
+        assertThat(text(a -> a.loadWord(register, R12, R11))).isEqualTo("mov " + name + ", [r12+r11*8]");
+        assertThat(text(a -> a.or(register, R10))).isEqualTo("or " + name + ", r10");
+        assertThat(text(a -> a.loadPerCpu(register, 0x1c340))).isEqualTo("mov " + name + ", gs:[0x000000000001C340]");
+    }
+
+    @Test
+    void narrowFormsNameTheNarrowRegister() throws Exception {
+        assertThat(text(a -> a.loadPerCpuInt(R10, 0x1c340))).isEqualTo("mov r10d, gs:[0x000000000001C340]");
+        assertThat(text(a -> a.moveInt(R11, 1))).isEqualTo("mov r11d, 0x01");
+        assertThat(text(a -> a.andInt(R11, 0xffff))).isEqualTo("and r11d, 0xFFFF");
+        assertThat(text(a -> a.clear(RDI).clear(R12))).isEqualTo("xor edi, edi; xor r12d, r12d");
+        assertThat(text(a -> a.compareInt(RDI, 255))).isEqualTo("cmp edi, 0xFF");
+        assertThat(text(a -> a.loadByte(RDI, R12, 0))).isEqualTo("movzx edi, byte ptr [r12]");
+        assertThat(text(a -> a.loadInt(R10, RSP, 8))).isEqualTo("mov r10d, [rsp+0x08]");
+    }
+
+    @Test
+    void memoryFormsReachTheStack() throws Exception {
+        assertThat(text(a -> a.exchangeAdd(R10, 0, R11))).isEqualTo("lock xadd [r10], r11");
+        assertThat(text(a -> a.store(R11, 8, R10))).isEqualTo("mov [r11+0x08], r10");
+        assertThat(text(a -> a.address(R10, RSP, 16))).isEqualTo("lea r10, [rsp+0x10]");
+        assertThat(text(a -> a.add(R11, R10, 8))).isEqualTo("add r11, [r10+0x08]");
+    }
+
+    @Test
+    void labelsResolveForwardsAndBackwards() throws Exception {
+        assertThat(text(a -> a.label("spin")
+                        .pause()
+                        .compareByte("flag", 0)
+                        .jump(Condition.EQUAL, "spin")
+                        .jump("spin")
+                        .ret()
+                        .label("flag")
+                        .bytes(0x90)))
+                .isEqualTo("pause; cmp byte ptr [0xFFFFFFFF81000015], 0x00; jz 0xFFFFFFFF81000000; "
+                        + "jmp 0xFFFFFFFF81000000; ret; nop");
+        assertThat(text(a -> a.address(R12, "table").label("table").bytes(0x90)))
+                .isEqualTo("lea r12, [0xFFFFFFFF81000007]; nop");
+    }
+
+    @Test
+    void callsReachTwoGigabytesAndNoMore() throws Exception {
+        assertThat(text(a -> a.call(BASE - 0x1000))).isEqualTo("call 0xFFFFFFFF80FFF000");
+        assertThatThrownBy(() -> new Assembler(BASE).call(0x7fff_0000_0000L))
+                .isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void missingAndDoubleLabelsAreRefused() {
+        assertThatThrownBy(() -> new Assembler(BASE).jump("nowhere").assemble())
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new Assembler(BASE).label("a").label("a"))
+                .isInstanceOf(IllegalArgumentException.class);
+    }
+}

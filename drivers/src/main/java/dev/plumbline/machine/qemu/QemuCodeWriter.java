@@ -1,0 +1,51 @@
+package dev.plumbline.machine.qemu;
+
+import dev.plumbline.machine.CodeWriter;
+import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.Pausing;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/// Writes code while the guest is paused: under KVM through the process's memory; else through the debug stub,
+/// whose writes make a translating accelerator give up what it translated from the old bytes.
+final class QemuCodeWriter implements CodeWriter {
+    private final QmpClient qmp;
+    private final long pid;
+    private final boolean translating;
+    private final QemuMemory memory;
+    private final Pausing pausing;
+
+    QemuCodeWriter(QmpClient qmp, long pid, boolean translating, QemuMemory memory, Pausing pausing) {
+        this.qmp = qmp;
+        this.pid = pid;
+        this.translating = translating;
+        this.memory = memory;
+        this.pausing = pausing;
+    }
+
+    @Override
+    public void writeCode(List<CodePatch> patches) throws GuestException {
+        for (CodePatch patch : patches) {
+            memory.hostAddress(patch.address(), patch.bytes().length);
+        }
+        try (Pausing.Pause _ = pausing.pause()) {
+            if (translating) {
+                writeThroughStub(patches);
+            } else {
+                writeToMemory(patches);
+            }
+        }
+    }
+
+    private void writeThroughStub(List<CodePatch> patches) throws GuestException {
+        try (DebugStub stub = DebugStub.open(qmp, pid)) {
+            stub.write(patches);
+        }
+    }
+
+    private void writeToMemory(List<CodePatch> patches) throws GuestException {
+        for (CodePatch patch : patches) {
+            memory.write(patch.address(), MemorySegment.ofArray(patch.bytes()));
+        }
+    }
+}

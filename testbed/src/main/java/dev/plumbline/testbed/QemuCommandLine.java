@@ -1,0 +1,45 @@
+package dev.plumbline.testbed;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/// How QEMU is started for a test guest: a machine with RAM, vCPUs, a serial console and the exec ports, and
+/// QMP as the only way in. No debug socket and no shared memory backend, unless a caller adds them.
+final class QemuCommandLine {
+    static final String PROGRAM = "qemu-system-x86_64";
+
+    /// Warnings go to the console, and the generator of random numbers is ready at once, so that nothing waits
+    /// for it.
+    private static final String KERNEL_ARGUMENTS = "console=ttyS0 loglevel=5 random.trust_cpu=on rdinit=/init";
+
+    private QemuCommandLine() {}
+
+    static List<String> of(GuestDirectory guest, KernelStore.Kernel kernel, Path initramfs, GuestOptions options) {
+        List<String> line = new ArrayList<>(List.of(PROGRAM, "-name", guest.name()));
+        line.addAll(List.of("-no-user-config", "-nodefaults", "-display", "none"));
+        line.addAll(List.of("-machine", "pc,accel=" + (options.kvm() ? "kvm" : "tcg")));
+        line.addAll(List.of("-cpu", options.effectiveCpuModel()));
+        line.addAll(List.of("-smp", Integer.toString(options.cpus()), "-m", options.memoryMib() + "M"));
+        line.addAll(List.of("-kernel", kernel.image().toString(), "-initrd", initramfs.toString()));
+        line.addAll(List.of("-append", (KERNEL_ARGUMENTS + " " + options.append()).strip()));
+        line.addAll(List.of("-serial", "file:" + escaped(guest.consoleLog())));
+        line.addAll(List.of("-qmp", "unix:" + escaped(guest.qmpSocket()) + ",server=on,wait=off"));
+        line.addAll(List.of("-device", "virtio-serial-pci,max_ports=" + (GuestDirectory.EXEC_PORTS + 1)));
+        for (int port = 0; port < GuestDirectory.EXEC_PORTS; port++) {
+            String id = "exec" + port;
+            String socket = escaped(guest.execSocket(port));
+            line.addAll(List.of("-chardev", "socket,id=" + id + ",path=" + socket + ",server=on,wait=off"));
+            String name = "plumbline.exec." + port + ".of." + GuestDirectory.EXEC_PORTS;
+            line.addAll(List.of("-device", "virtserialport,chardev=" + id + ",name=" + name));
+        }
+        line.addAll(List.of("-daemonize", "-pidfile", guest.pidFile().toString()));
+        line.addAll(options.extraQemuArguments());
+        return line;
+    }
+
+    /// QEMU's options are separated by commas; a comma in a value is doubled.
+    private static String escaped(Path path) {
+        return path.toString().replace(",", ",,");
+    }
+}

@@ -1,0 +1,239 @@
+package dev.plumbline.testbed;
+
+import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.GuestGoneException;
+import java.io.ByteArrayOutputStream;
+import java.io.OutputStream;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+
+/// A Linux guest under QEMU, and commands run in it. Several threads may run commands at once; four run at the
+/// same time, more wait.
+///
+/// A guest from [#boot] is ended by [#close], at the latest when this JVM ends, by whatever means. One from
+/// [Testbed#up] or [#attach] stays, and closing it does nothing.
+public final class TestGuest implements AutoCloseable {
+    private static final Duration FIRST_ATTEMPT = Duration.ofSeconds(1);
+    private static final Duration REBOOT_LIMIT = Duration.ofMinutes(2);
+
+    private final GuestDirectory directory;
+    private final ExecLimits limits;
+    private final Optional<ParentWatch> watch;
+
+    /// A guest that is not ours to end.
+    TestGuest(GuestDirectory directory) {
+        this(directory, ExecLimits.DEFAULT, Optional.empty());
+    }
+
+    /// A guest that closing ends, and that the watch ends if nobody closes it.
+    TestGuest(GuestDirectory directory, ParentWatch watch) {
+        this(directory, ExecLimits.DEFAULT, Optional.of(watch));
+    }
+
+    private TestGuest(GuestDirectory directory, ExecLimits limits, Optional<ParentWatch> watch) {
+        this.directory = directory;
+        this.limits = limits;
+        this.watch = watch;
+    }
+
+    /// Boots a guest that lives no longer than this JVM.
+    ///
+    /// @param name as in [Testbed#up]; it must be free on this host, so tests put their process id into it
+    /// @throws GuestException as in [Testbed#up]
+    public static TestGuest boot(String name, GuestOptions options) throws GuestException {
+        return Testbed.ofUser().boot(name, options);
+    }
+
+    /// A guest that somebody else booted.
+    ///
+    /// @throws GuestException if there is no guest of that name
+    public static TestGuest attach(String name) throws GuestException {
+        return Testbed.ofUser().guest(name);
+    }
+
+    /// The same guest with other limits for the commands run through the result.
+    public TestGuest withLimits(ExecLimits other) {
+        return new TestGuest(directory, other, watch);
+    }
+
+    /// The guest's name.
+    public String name() {
+        return directory.name();
+    }
+
+    /// Where QEMU listens for QMP; one client at a time.
+    public Path qmpSocket() {
+        return directory.qmpSocket();
+    }
+
+    /// What the guest wrote to its serial console: kernel warnings and worse.
+    public Path consoleLog() {
+        return directory.consoleLog();
+    }
+
+    /// QEMU's process id.
+    ///
+    /// @throws GuestGoneException if QEMU has ended
+    public long pid() throws GuestException {
+        return qemu().handle().pid();
+    }
+
+    private QemuProcess qemu() throws GuestException {
+        return QemuProcess.of(directory).orElseThrow(this::gone);
+    }
+
+    private GuestGoneException gone() {
+        String last = directory.lastConsoleLine();
+        return new GuestGoneException("guest " + name() + " is gone: its QEMU has ended"
+                + (last.isEmpty() ? "" : "; its console ended with \"" + last + "\""));
+    }
+
+    /// Runs a shell command in the guest to its end, with empty standard input. What it leaves in the
+    /// background goes on; its outputs are closed.
+    ///
+    /// @throws GuestGoneException if the guest has ended, ends or reboots meanwhile
+    /// @throws GuestException if one of the limits passes
+    public ExecResult exec(String command) throws GuestException {
+        return exec(command, new byte[0]);
+    }
+
+    /// Runs a shell command that reads `stdin` as its standard input.
+    ///
+    /// @throws GuestException as in [#exec(String)]
+    public ExecResult exec(String command, byte[] stdin) throws GuestException {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        ByteArrayOutputStream err = new ByteArrayOutputStream();
+        int status = exec(command, stdin, out, err);
+        return new ExecResult(status, out.toByteArray(), err.toByteArray());
+    }
+
+    /// Runs a shell command and passes its outputs on as they come.
+    ///
+    /// @return its exit status, or 128 plus the number of the signal that ended it
+    /// @throws GuestException as in [#exec(String)], or if an output refuses to be written
+    public int exec(String command, byte[] stdin, OutputStream out, OutputStream err) throws GuestException {
+        try (ExecPort port = ExecPort.acquire(directory, limits.total());
+                Conversation conversation = new Conversation(name(), port, limits)) {
+            return conversation.run(command, stdin, out, err);
+        }
+    }
+
+    /// Runs a shell command that must succeed, and answers its standard output as text.
+    ///
+    /// @throws GuestException if it ends with another status than 0, or as in [#exec(String)]
+    public String execChecked(String command) throws GuestException {
+        ExecResult result = exec(command);
+        if (result.status() != 0) {
+            throw new GuestException("\"%s\" failed in guest %s with status %d: %s"
+                    .formatted(
+                            command,
+                            name(),
+                            result.status(),
+                            result.stderrText().lines().findFirst().orElse("no message")));
+        }
+        return result.stdoutText();
+    }
+
+    /// Starts a shell command and does not wait for it.
+    ///
+    /// @throws GuestException if the guest is gone or all ports stay in use
+    public RunningCommand start(String command) throws GuestException {
+        ExecPort port = ExecPort.acquire(directory, limits.total());
+        try {
+            return new RunningCommand(port, new Conversation(name(), port, limits), command, new byte[0]);
+        } catch (GuestException e) {
+            port.close();
+            throw e;
+        }
+    }
+
+    /// Writes a file in the guest.
+    ///
+    /// @param path absolute, without quotes
+    /// @throws GuestException if it cannot be written
+    public void copyIn(byte[] content, String path) throws GuestException {
+        ExecResult result = exec("cat > '" + path + "'", content);
+        if (result.status() != 0) {
+            throw new GuestException("cannot write " + path + " in guest " + name() + ": "
+                    + result.stderrText().strip());
+        }
+    }
+
+    /// Reboots the guest and waits until commands can be run again.
+    ///
+    /// @throws GuestException if it does not come back within two minutes
+    public void reboot() throws GuestException {
+        String before = bootId();
+        exec("reboot");
+        long start = System.nanoTime();
+        do {
+            Pauses.millis(50);
+            awaitAgent(REBOOT_LIMIT);
+            String now = bootId();
+            if (!now.isEmpty() && !now.equals(before)) {
+                return;
+            }
+        } while (System.nanoTime() - start < REBOOT_LIMIT.toNanos());
+        throw new GuestException("guest " + name() + " goes on without the reboot it was asked for");
+    }
+
+    /// Tells one boot from the next; empty while the guest is between them.
+    private String bootId() throws GuestException {
+        try {
+            return withLimits(limits.withSilence(Duration.ofSeconds(10)))
+                    .execChecked("cat /proc/sys/kernel/random/boot_id");
+        } catch (GuestException e) {
+            qemu();
+            return "";
+        }
+    }
+
+    /// Waits until commands can be run in the guest, while it boots or reboots.
+    ///
+    /// @throws GuestGoneException if QEMU ends or the guest's kernel panics
+    /// @throws GuestException if the limit passes
+    public void awaitAgent(Duration limit) throws GuestException {
+        long start = System.nanoTime();
+        Duration attempt = FIRST_ATTEMPT;
+        while (true) {
+            try {
+                withLimits(new ExecLimits(attempt, attempt)).exec("true");
+                return;
+            } catch (GuestException e) {
+                qemu();
+                if (Thread.currentThread().isInterrupted()) {
+                    throw e;
+                }
+                if (directory.panicked() || System.nanoTime() - start > limit.toNanos()) {
+                    throw new GuestException(
+                            "guest %s does not answer after %d s; its console ended with \"%s\""
+                                    .formatted(
+                                            name(),
+                                            Duration.ofNanos(System.nanoTime() - start)
+                                                    .toSeconds(),
+                                            directory.lastConsoleLine()),
+                            e);
+                }
+            }
+            attempt = attempt.multipliedBy(2);
+        }
+    }
+
+    /// Ends the guest if it came from [#boot]; does nothing the second time.
+    @Override
+    public void close() throws GuestException {
+        if (release()) {
+            Testbed.remove(directory);
+        }
+    }
+
+    /// Lets the guest outlive this JVM. Answers whether it was ours until now.
+    boolean release() throws GuestException {
+        boolean ours = watch.isPresent() && watch.get().kept();
+        if (ours) {
+            watch.get().close();
+        }
+        return ours;
+    }
+}
