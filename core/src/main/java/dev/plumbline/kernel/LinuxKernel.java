@@ -128,6 +128,15 @@ public final class LinuxKernel {
         return Consistently.read(memory, () -> new StackReader(memory, symbols, btf, perCpu()).taskStacks(tasks()));
     }
 
+    /// The kernel stack of the task that each CPU runs, by CPU number; `null` for a CPU that is not online. On a guest
+    /// that is not paused they are of some recent moment.
+    ///
+    /// @throws GuestException if guest memory cannot be read or makes no sense
+    public List<TaskStack> runningStacks() throws GuestException {
+        return new StackReader(memory, symbols, btf, perCpu())
+                .runningStacks(perCpuPlaces().currentTask());
+    }
+
     /// By CPU number, the address behind the highest byte of its interrupt stack; 0 for a CPU that is not online.
     ///
     /// @throws GuestException if guest memory cannot be read or makes no sense

@@ -277,6 +277,13 @@ public final class Assembler {
         return bytes(0x80, 0x3d).reference(label, 1).bytes(value);
     }
 
+    /// `cmp qword [rip + label], value`, the value's sign extended
+    ///
+    /// @param value -128 to 127
+    public Assembler compareWord(String label, int value) {
+        return bytes(0x48, 0x83, 0x3d).reference(label, 1).bytes(value);
+    }
+
     /// `jmp label`
     public Assembler jump(String label) {
         return bytes(0xe9).reference(label, 0);

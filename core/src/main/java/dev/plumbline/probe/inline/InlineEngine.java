@@ -151,9 +151,9 @@ public final class InlineEngine implements ProbeEngine {
             rings.add(
                     new RingReader(cpu, memory, text.physical(ringAddresses[cpu]), text.physical(counter), SLOTS_LOG2));
         }
-        Assembler code = new Assembler(area);
+        Assembler code = new Assembler(area + BorrowedTask.HEADER_BYTES);
         Recorder.emit(code, kernel.perCpuPlaces(), ringAddresses, counters, SLOTS_LOG2);
-        text.writeCode(List.of(text.patch(area, code.assemble())));
+        text.writeCode(List.of(text.patch(area + BorrowedTask.HEADER_BYTES, code.assemble())));
         return code;
     }
 

@@ -36,6 +36,7 @@ final class InlineUndo {
         if (!nops.isEmpty()) {
             text.writeCode(nops);
         }
+        BorrowedTask.release(text, changes.areaAddress());
     }
 
     private boolean isOurCall(ProbeJournal.Site site) throws GuestException {

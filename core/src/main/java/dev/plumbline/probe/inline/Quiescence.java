@@ -8,8 +8,10 @@ import dev.plumbline.machine.VcpuRegisters;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
-import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 
 /// Tells when no code of ours can run again in the guest, so that it may be overwritten: no vCPU is in it, and no
@@ -59,47 +61,78 @@ final class Quiescence {
     }
 
     private boolean isQuiet() throws GuestException {
-        List<TaskStack> stacks = kernel.taskStacks();
-        List<Long> running = new ArrayList<>();
+        List<VcpuRegisters> vcpus = new ArrayList<>();
         for (int vcpu = 0; vcpu < text.registers().vcpuCount(); vcpu++) {
-            VcpuRegisters registers = text.registers().read(vcpu);
-            if (registers.rip() >= from && registers.rip() < to) {
+            vcpus.add(text.registers().read(vcpu));
+        }
+        if (vcpus.stream().anyMatch(vcpu -> isOurs(vcpu.rip()))) {
+            return false;
+        }
+        Set<Long> looked = new HashSet<>();
+        return areRunningStacksQuiet(vcpus, looked) && areOtherStacksQuiet(looked);
+    }
+
+    private boolean areRunningStacksQuiet(List<VcpuRegisters> vcpus, Set<Long> looked) throws GuestException {
+        long[] bases = kernel.perCpu().bases();
+        long[] interruptTops = kernel.interruptStackTops();
+        List<TaskStack> running = kernel.runningStacks();
+        for (VcpuRegisters vcpu : vcpus) {
+            if (vcpu.cpl() != 0) {
+                continue;
+            }
+            int cpu = Arrays.stream(bases).boxed().toList().indexOf(vcpu.gsBase());
+            if (cpu < 0 || running.get(cpu) == null) {
+                // In the first or last instructions of an entry from user mode.
                 return false;
             }
-            if (registers.cpl() == 0) {
-                running.add(registers.general()[VcpuRegisters.RSP]);
-            }
-        }
-        for (long top : kernel.interruptStackTops()) {
-            if (top != 0 && holds(top - IRQ_STACK_BYTES, top, running, Optional.empty())) {
+            if (!isQuiet(vcpu.general()[VcpuRegisters.RSP], running.get(cpu), interruptTops[cpu])) {
                 return false;
             }
+            looked.add(running.get(cpu).task());
         }
-        for (TaskStack stack : stacks) {
-            if (holds(stack.lowest(), stack.top(), running, Optional.of(stack.saved()))) {
+        return true;
+    }
+
+    // The kernel leaves the interrupted task's stack pointer in the topmost word of the interrupt stack. On a stack for
+    // entries or for NMIs and the like nothing stays long.
+    private boolean isQuiet(long stackPointer, TaskStack task, long interruptTop) throws GuestException {
+        if (task.contains(stackPointer)) {
+            return isQuiet(stackPointer, task.top());
+        }
+        if (stackPointer < interruptTop - IRQ_STACK_BYTES || stackPointer >= interruptTop) {
+            return false;
+        }
+        long interrupted = ByteBuffer.wrap(text.read(interruptTop - 8, 8))
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .getLong();
+        return isQuiet(stackPointer, interruptTop)
+                && isQuiet(task.contains(interrupted) ? interrupted : task.lowest(), task.top());
+    }
+
+    private boolean areOtherStacksQuiet(Set<Long> looked) throws GuestException {
+        for (TaskStack stack : kernel.taskStacks()) {
+            if (!looked.contains(stack.task())
+                    && stack.contains(stack.saved())
+                    && !isQuiet(stack.saved(), stack.top())) {
                 return false;
             }
         }
         return true;
     }
 
-    /// @param saved where the part in use begins unless a vCPU runs on the stack; empty for an interrupt stack,
-    ///   which is in use from a vCPU's stack pointer on, or wholly while vCPUs are on yet other stacks
-    private boolean holds(long lowest, long top, List<Long> running, Optional<Long> saved) throws GuestException {
-        long start = saved.filter(sp -> sp >= lowest && sp < top).orElse(top);
-        for (long stackPointer : running) {
-            if (stackPointer >= lowest && stackPointer < top) {
-                start = Math.min(start, stackPointer);
-            }
-        }
-        ByteBuffer words = ByteBuffer.wrap(text.read(start & -8L, (int) (top - (start & -8L))))
-                .order(ByteOrder.LITTLE_ENDIAN);
+    private boolean isQuiet(long stackPointer, long top) throws GuestException {
+        long start = stackPointer & -8L;
+        ByteBuffer words =
+                ByteBuffer.wrap(text.read(start, (int) (top - start))).order(ByteOrder.LITTLE_ENDIAN);
         while (words.remaining() >= 8) {
-            long word = words.getLong();
-            if (word >= from && word < to) {
-                return true;
+            if (isOurs(words.getLong())) {
+                return false;
             }
         }
-        return false;
+        return true;
+    }
+
+    private boolean isOurs(long address) {
+        return address >= from && address < to;
     }
 }
