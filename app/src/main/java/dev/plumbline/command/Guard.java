@@ -7,15 +7,14 @@ import java.lang.ProcessBuilder.Redirect;
 import java.nio.charset.StandardCharsets;
 
 /// A small process that waits beside this one and takes the probes out of the guest should this one be killed: it reads
-/// a
-/// pipe that only this process holds, and runs `plumbline detach` when the pipe ends without a word.
+/// a pipe that only this process holds, and runs `plumbline detach` when the pipe ends without a word.
 final class Guard implements AutoCloseable {
     /// Set by the launcher: its own path.
     private static final String LAUNCHER = "plumbline.launcher";
 
     /// Tries again for a while: the monitor may still belong to the one that was killed, or a task be in the recorder.
     private static final String SCRIPT = "trap '' INT TERM HUP; read -r word; [ \"$word\" = done ] && exit; "
-            + "for _ in 1 2 3 4 5 6 7 8 9 10; do \"$0\" detach --after-kill \"$1\" && exit; sleep 1; done";
+            + "for _ in 1 2 3 4 5 6 7 8 9 10; do PLUMBLINE_AS_BUILT=1 \"$0\" detach --after-kill \"$1\" && exit; sleep 1; done";
 
     private final Process process;
 

@@ -95,25 +95,6 @@ class InlineProbesGuestTest {
         }
     }
 
-    @ParameterizedTest
-    @CsvSource({"V6_1, 1", "V6_12, 1"})
-    void whatAKilledRunLeftIsTakenOut(GuestKernel version, int cpus, @TempDir Path directory) throws Exception {
-        try (GuestUnderTest guest = GuestUnderTest.boot(
-                        GuestOptions.DEFAULT.withKernel(version).withCpus(cpus));
-                RunningCommand _ = guest.guest().start("stress 20");
-                Machine machine = QemuMachine.attach(guest.guest().qmpSocket())) {
-            LinuxKernel kernel = LinuxKernel.open(machine);
-            ProbeJournal journal = new ProbeJournal(directory, kernel.identity().bootMark());
-            List<CodeRegion> before = kernel.code().regions();
-            // never closed, as if it had been killed
-            InlineEngine.arm(kernel, journal, everySite(kernel));
-            assertThat(InlineEngine.undo(kernel, journal)).isTrue();
-            assertThat(InlineEngine.undo(kernel, journal)).isFalse();
-            assertUnchanged(before, kernel.addressSpace());
-            assertThat(guest.guest().execChecked("echo alive").strip()).isEqualTo("alive");
-        }
-    }
-
     private static List<Long> everySite(LinuxKernel kernel) throws GuestException {
         return kernel.ftraceRecords().stream()
                 .filter(record -> !record.disabled() && !record.enabled())

@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(300)
 class TraceGuestTest {
     private static final long SEED = 20_260_101;
-    private static final int KILLS = 8;
+    private static final int KILLS = 4;
     private static final int LATEST_KILL_MILLIS = 5_000;
     private static final long GUARD_MILLIS = 100_000;
 

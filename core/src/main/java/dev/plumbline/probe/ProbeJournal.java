@@ -31,11 +31,13 @@ public final class ProbeJournal {
     private static final String END = "end";
 
     private final Path file;
+    private final String bootMark;
 
     /// @param directory where the journals of this host are kept; made if it does not exist
     /// @param bootMark the boot of the guest, [dev.plumbline.kernel.KernelIdentity#bootMark()]
     public ProbeJournal(Path directory, String bootMark) {
         this.file = directory.resolve("journal-" + bootMark);
+        this.bootMark = bootMark;
     }
 
     /// Everything that has to be undone.
@@ -63,6 +65,13 @@ public final class ProbeJournal {
     /// @param address virtual
     /// @param physical the same place; what is there may have been given to others since
     public record Site(long address, PhysicalAddress physical) {}
+
+    /// Keeps other runs from changing the guest until closed or the process ends.
+    ///
+    /// @throws GuestException if another run does so
+    public RunLock hold() throws GuestException {
+        return RunLock.take(file.getParent(), bootMark);
+    }
 
     /// Where the journal is, or would be.
     public Path file() {

@@ -77,4 +77,16 @@ class ProbeJournalTest {
                 .isInstanceOf(GuestException.class)
                 .hasMessageContaining("the guest is not touched");
     }
+
+    @Test
+    void oneRunAtATimeHoldsABoot() throws Exception {
+        ProbeJournal other = new ProbeJournal(directory.resolve("state"), "another boot");
+        try (RunLock _ = journal().hold();
+                RunLock _ = other.hold()) {
+            assertThatThrownBy(() -> journal().hold())
+                    .isInstanceOf(GuestException.class)
+                    .hasMessageContaining("end that run first");
+        }
+        journal().hold().close();
+    }
 }

@@ -12,6 +12,7 @@ import dev.plumbline.probe.ProbeJournal;
 import dev.plumbline.probe.ProbeJournal.Block;
 import dev.plumbline.probe.ProbeJournal.Changes;
 import dev.plumbline.probe.ProbeJournal.Site;
+import dev.plumbline.probe.RunLock;
 import dev.plumbline.x86.Assembler;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -33,15 +34,17 @@ public final class InlineEngine implements ProbeEngine {
     private final LinuxKernel kernel;
     private final GuestText text;
     private final ProbeJournal journal;
+    private final RunLock lock;
     private final long area;
     private final List<RingReader> rings = new ArrayList<>();
     private Changes changes;
     private int siteCount;
 
-    private InlineEngine(LinuxKernel kernel, ProbeJournal journal) throws GuestException {
+    private InlineEngine(LinuxKernel kernel, ProbeJournal journal, RunLock lock) throws GuestException {
         this.kernel = kernel;
         this.text = new GuestText(kernel);
         this.journal = journal;
+        this.lock = lock;
         CodeCave cave = CodeCave.find(kernel.addressSpace(), kernel.image(), 2L * AREA_BYTES);
         this.area = (cave.address() + AREA_BYTES - 1) & -AREA_BYTES;
     }
@@ -52,18 +55,19 @@ public final class InlineEngine implements ProbeEngine {
     /// @param sites addresses of function entries' NOPs, from the kernel's ftrace records
     /// @throws GuestException if it cannot be done; the guest is as it was then
     public static InlineEngine arm(LinuxKernel kernel, ProbeJournal journal, List<Long> sites) throws GuestException {
-        if (journal.read().isPresent()) {
-            throw new GuestException("probes of another run are in "
-                    + kernel.machine().name() + "; end that run, or take them out with plumbline detach");
-        }
-        InlineEngine engine = new InlineEngine(kernel, journal);
+        RunLock lock = journal.hold();
         try {
-            engine.start(sites);
+            if (journal.read().isPresent()) {
+                throw new GuestException("probes of a run that was killed are in "
+                        + kernel.machine().name() + "; take them out with plumbline detach");
+            }
+            InlineEngine engine = new InlineEngine(kernel, journal, lock);
+            engine.startOrRollBack(sites);
+            return engine;
         } catch (GuestException e) {
-            engine.rollBack(e);
+            lock.close();
             throw e;
         }
-        return engine;
     }
 
     /// Takes out what a run that was killed has left in this boot of the guest.
@@ -71,14 +75,16 @@ public final class InlineEngine implements ProbeEngine {
     /// @return whether there was anything
     /// @throws GuestException if the guest cannot be reached or the journal is damaged
     public static boolean undo(LinuxKernel kernel, ProbeJournal journal) throws GuestException {
-        var changes = journal.read();
-        if (changes.isEmpty()) {
+        try (RunLock _ = journal.hold()) {
+            var changes = journal.read();
+            if (changes.isEmpty()) {
+                journal.delete();
+                return false;
+            }
+            undo(kernel, new GuestText(kernel), changes.get());
             journal.delete();
-            return false;
+            return true;
         }
-        undo(kernel, new GuestText(kernel), changes.get());
-        journal.delete();
-        return true;
     }
 
     private static void undo(LinuxKernel kernel, GuestText text, Changes changes) throws GuestException {
@@ -87,6 +93,19 @@ public final class InlineEngine implements ProbeEngine {
         undo.removeProbes();
         undo.clearArea();
         undo.freeBlocks();
+    }
+
+    private void startOrRollBack(List<Long> sites) throws GuestException {
+        try {
+            if (!text.pausing().running()) {
+                throw new GuestException(kernel.machine().name()
+                        + " is paused, and probes are set with its help: let it run on and try again");
+            }
+            start(sites);
+        } catch (GuestException e) {
+            rollBack(e);
+            throw e;
+        }
     }
 
     private void start(List<Long> sites) throws GuestException {
@@ -241,16 +260,16 @@ public final class InlineEngine implements ProbeEngine {
         if (changes == null) {
             return;
         }
-        try {
+        try (RunLock _ = lock) {
             undo(kernel, text, changes);
+            changes = null;
+            journal.delete();
         } catch (GuestException e) {
             if (isGone()) {
                 journal.delete();
             }
             throw e;
         }
-        changes = null;
-        journal.delete();
     }
 
     // With its kernel everything of ours has gone, and there is nothing left to undo.
