@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.plumbline.command.Plumbline;
 import dev.plumbline.kernel.CodeRegion;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.machine.GuestException;
@@ -12,10 +11,8 @@ import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.GuestOptions;
 import dev.plumbline.testbed.RunningCommand;
 import java.io.IOException;
-import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -38,6 +35,10 @@ class TraceGuestTest {
     @TempDir
     private Path directory;
 
+    private LauncherForTests.Command start(String... arguments) throws IOException {
+        return new LauncherForTests(directory).start(arguments);
+    }
+
     @ParameterizedTest
     @EnumSource
     void flowsAreThoseOfTheProgram(GuestKernel version) throws Exception {
@@ -45,7 +46,7 @@ class TraceGuestTest {
                         GuestOptions.DEFAULT.withKernel(version).withCpus(2));
                 RunningCommand _ = guest.guest().start("syscall-loop 60s")) {
             Path file = directory.resolve("flows");
-            Process trace = start(
+            LauncherForTests.Command trace = start(
                     "trace",
                     guest.vm(),
                     "--syscall",
@@ -58,8 +59,8 @@ class TraceGuestTest {
                     "jsonl",
                     "-o",
                     file.toString());
-            assertThat(trace.waitFor(120, TimeUnit.SECONDS)).isTrue();
-            assertThat(trace.exitValue()).isZero();
+            assertThat(trace.process().waitFor(120, TimeUnit.SECONDS)).isTrue();
+            assertThat(trace.process().exitValue()).isZero();
             List<JsonNode> lines = new ArrayList<>();
             for (String line : Files.readAllLines(file)) {
                 lines.add(new ObjectMapper().readTree(line));
@@ -94,10 +95,10 @@ class TraceGuestTest {
             List<CodeRegion> before = guest.read(kernel -> kernel.code().regions());
             String log = guest.console();
             for (int kill = 0; kill < KILLS; kill++) {
-                Process trace = start("trace", guest.vm(), "--for", "60s", "-o", "/dev/null");
+                LauncherForTests.Command trace = start("trace", guest.vm(), "--for", "60s", "-o", "/dev/null");
                 int millis = random.nextInt(LATEST_KILL_MILLIS);
                 Thread.sleep(millis);
-                trace.destroyForcibly().waitFor();
+                trace.process().destroyForcibly().waitFor();
                 awaitUnchanged(guest, before, "kill %d after %d ms, seed %d".formatted(kill, millis, SEED));
                 assertThat(guest.guest().execChecked("echo alive").strip()).isEqualTo("alive");
             }
@@ -111,30 +112,22 @@ class TraceGuestTest {
     void aGuestThatRebootsOrEndsWhileTracedIsOneLine(GuestKernel version) throws Exception {
         try (GuestUnderTest guest =
                 GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(2))) {
-            Process trace = start("trace", guest.vm(), "--for", "120s", "-o", "/dev/null");
-            awaitErrors("tracing");
+            LauncherForTests.Command trace = start("trace", guest.vm(), "--for", "120s", "-o", "/dev/null");
+            trace.awaitError("tracing");
             guest.guest().reboot();
             assertEndsInOneLine(trace);
             assertThat(guest.guest().execChecked("echo alive").strip()).isEqualTo("alive");
             trace = start("trace", guest.vm(), "--for", "120s", "-o", "/dev/null");
-            awaitErrors("tracing");
+            trace.awaitError("tracing");
             ProcessHandle.of(guest.guest().pid()).orElseThrow().destroyForcibly();
             assertEndsInOneLine(trace);
         }
     }
 
-    private void awaitErrors(String text) throws Exception {
-        long deadline = System.currentTimeMillis() + GUARD_MILLIS;
-        while (!Files.readString(directory.resolve("errors")).contains(text)) {
-            assertThat(System.currentTimeMillis()).isLessThan(deadline);
-            Thread.sleep(50);
-        }
-    }
-
-    private void assertEndsInOneLine(Process trace) throws Exception {
-        assertThat(trace.waitFor(60, TimeUnit.SECONDS)).isTrue();
-        List<String> lines = Files.readAllLines(directory.resolve("errors"));
-        assertThat(trace.exitValue()).as(lines.toString()).isEqualTo(1);
+    private static void assertEndsInOneLine(LauncherForTests.Command trace) throws Exception {
+        assertThat(trace.process().waitFor(60, TimeUnit.SECONDS)).isTrue();
+        List<String> lines = trace.errorLines();
+        assertThat(trace.process().exitValue()).as(lines.toString()).isEqualTo(1);
         assertThat(lines).hasSize(2);
         assertThat(lines.getLast()).startsWith("plumbline: ").doesNotContain("internal fault");
     }
@@ -162,29 +155,5 @@ class TraceGuestTest {
             }
         }
         return now.size() != before.size();
-    }
-
-    private Process start(String... arguments) throws IOException {
-        List<String> command = new ArrayList<>(List.of(launcher().toString()));
-        command.addAll(List.of(arguments));
-        return new ProcessBuilder(command)
-                .redirectOutput(Redirect.DISCARD)
-                .redirectError(directory.resolve("errors").toFile())
-                .start();
-    }
-
-    // What ./plumbline does, from the classes under test.
-    private Path launcher() throws IOException {
-        Path launcher = directory.resolve("plumbline");
-        if (!Files.exists(launcher)) {
-            Files.writeString(launcher, """
-                    #!/bin/sh
-                    exec '%s/bin/java' --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC -Dplumbline.launcher="$0" \\
-                      -cp '%s' %s "$@"
-                    """.formatted(
-                    System.getProperty("java.home"), System.getProperty("java.class.path"), Plumbline.class.getName()));
-            Files.setPosixFilePermissions(launcher, PosixFilePermissions.fromString("rwxr-xr-x"));
-        }
-        return launcher;
     }
 }

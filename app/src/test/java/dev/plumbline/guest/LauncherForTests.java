@@ -1,0 +1,62 @@
+package dev.plumbline.guest;
+
+import dev.plumbline.command.Plumbline;
+import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Does what ./plumbline does, with the classes under test: starts commands as processes of their own, which find the
+/// launcher that their guard needs.
+///
+/// @param directory for the launcher and for what the commands say
+record LauncherForTests(Path directory) {
+
+    /// A command that runs, and what it says to standard error.
+    record Command(Process process, Path errors) {
+
+        List<String> errorLines() throws IOException {
+            return Files.readAllLines(errors);
+        }
+
+        /// Waits until it says something that contains this.
+        ///
+        /// @throws IOException if it ends before
+        void awaitError(String text) throws IOException, InterruptedException {
+            while (!Files.readString(errors).contains(text)) {
+                if (!process.isAlive() && !Files.readString(errors).contains(text)) {
+                    throw new IOException("the command ended before it said '" + text + "': " + errorLines());
+                }
+                Thread.sleep(20);
+            }
+        }
+    }
+
+    Command start(String... arguments) throws IOException {
+        List<String> command = new ArrayList<>(List.of(launcher().toString()));
+        command.addAll(List.of(arguments));
+        Path errors = Files.createTempFile(directory, "errors", "");
+        Process process = new ProcessBuilder(command)
+                .redirectOutput(Redirect.DISCARD)
+                .redirectError(errors.toFile())
+                .start();
+        return new Command(process, errors);
+    }
+
+    private Path launcher() throws IOException {
+        Path launcher = directory.resolve("plumbline");
+        if (!Files.exists(launcher)) {
+            Files.writeString(launcher, """
+                    #!/bin/sh
+                    exec '%s/bin/java' --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC -Dplumbline.launcher="$0" \\
+                      -cp '%s' %s "$@"
+                    """.formatted(
+                    System.getProperty("java.home"), System.getProperty("java.class.path"), Plumbline.class.getName()));
+            Files.setPosixFilePermissions(launcher, PosixFilePermissions.fromString("rwxr-xr-x"));
+        }
+        return launcher;
+    }
+}
