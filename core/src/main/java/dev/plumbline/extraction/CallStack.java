@@ -50,10 +50,13 @@ final class CallStack {
             }
         }
         int caller = Origin.caller(origin);
-        if (top > 0 && functions[top - 1] != caller && code.isSeen(caller)) {
+        if (top == 0 || functions[top - 1] == caller || caller == CallGraph.NONE) {
+            return top;
+        }
+        if (code.isSeen(caller)) {
             return belowCaller(caller, top);
         }
-        return top;
+        return Origin.role(origin) == Role.NONE ? belowUnseen(code, caller, top) : top;
     }
 
     // The same place on the stack and the same return address: a function that the last one jumped to, or one called
@@ -78,6 +81,21 @@ final class CallStack {
     private int belowCaller(int caller, int top) {
         for (int frame = top - 2; frame >= 0; frame--) {
             if (functions[frame] == caller) {
+                return frame + 1;
+            }
+        }
+        return top;
+    }
+
+    // The caller has no entry to be seen at. Of the calls that can have led to it, the innermost has not returned.
+    private int belowUnseen(TracedCode code, int caller, int top) {
+        for (int frame = top - 1; frame >= 0; frame--) {
+            if (code.leads(functions[frame], caller)) {
+                return frame + 1;
+            }
+        }
+        for (int frame = top - 1; frame >= 0; frame--) {
+            if (code.leadsAnywhere(functions[frame])) {
                 return frame + 1;
             }
         }

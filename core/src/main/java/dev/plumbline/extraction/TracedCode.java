@@ -29,6 +29,7 @@ public final class TracedCode {
     private final LongTable entries = new LongTable(1 << 24);
     private final LongTable origins = new LongTable(MOST_RETURN_ADDRESSES);
     private final TailJumps jumps;
+    private final UnseenPaths paths;
     private final BitSet renaming = new BitSet();
     private int kthread = CallGraph.NONE;
 
@@ -41,7 +42,9 @@ public final class TracedCode {
         this.roles = new byte[graph.functionCount()];
         probed.stream().limit(hasSite.length).forEach(function -> hasSite[function] = true);
         this.jumps = new TailJumps(graph, hasSite);
+        this.paths = new UnseenPaths(graph, hasSite);
         assignRoles(calls);
+        spreadRoles();
         addEntries();
     }
 
@@ -97,6 +100,32 @@ public final class TracedCode {
                 addSystemCall(function, call);
             }
         }
+    }
+
+    // What only entry code calls is entry code, if it is not seen: do_user_addr_fault below exc_page_fault, for instance.
+    private void spreadRoles() {
+        boolean isMore = true;
+        while (isMore) {
+            isMore = false;
+            for (int function = 0; function < roles.length; function++) {
+                if (roles[function] == Role.NONE && !hasSite[function] && graph.function(function).owner() == null) {
+                    roles[function] = commonRole(graph.callers(function));
+                    isMore |= roles[function] != Role.NONE;
+                }
+            }
+        }
+    }
+
+    private byte commonRole(List<CallEdge> callers) {
+        byte common = Role.NONE;
+        for (CallEdge edge : callers) {
+            byte role = edge.source() == CallGraph.NONE ? Role.NONE : roles[edge.source()];
+            if (!edge.isOwn() || role != Role.INTERRUPT && role != Role.EXCEPTION || common != Role.NONE && role != common) {
+                return Role.NONE;
+            }
+            common = role;
+        }
+        return common;
     }
 
     // A function on the way to user mode that is seen itself has a call in a flow like any other.
@@ -157,6 +186,16 @@ public final class TracedCode {
     /// Whether a call to `from` can end with a jump to `to`, as in [TailJumps].
     int jump(int from, int to) {
         return jumps.between(from, to);
+    }
+
+    /// Whether `from` calls an unseen function, as in [UnseenPaths#leads].
+    boolean leads(int from, int unseen) {
+        return paths.leads(from, unseen);
+    }
+
+    /// Whether `from` calls through pointers, as in [UnseenPaths#leadsAnywhere].
+    boolean leadsAnywhere(int from) {
+        return paths.leadsAnywhere(from);
     }
 
     /// Whether it is a system call after which the task may have another name.
