@@ -50,10 +50,11 @@ final class FlowTracker implements CallEventSink {
         this.site = site;
         this.returnAddress = returnAddress;
         this.stackPointer = stackPointer;
-        long entry = code.entry(site);
+        int place = code.call(site, returnAddress);
+        long entry = code.entryAt(place);
         function = (int) entry - 1;
         ownRole = (int) (entry >>> 32);
-        origin = code.origin(returnAddress);
+        origin = code.originAt(place);
         if ((stackPointer & TaskState.STACK_MASK) == task.stackBase) {
             onTaskStack();
         } else {

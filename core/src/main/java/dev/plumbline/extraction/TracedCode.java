@@ -28,6 +28,7 @@ public final class TracedCode {
     private final Map<Integer, SystemCall> systemCalls = new HashMap<>();
     private final LongTable entries = new LongTable(1 << 24);
     private final LongTable origins = new LongTable(MOST_RETURN_ADDRESSES);
+    private final RecentCalls recent = new RecentCalls();
     private final TailJumps jumps;
     private final UnseenPaths paths;
     private final BitSet renaming = new BitSet();
@@ -176,6 +177,25 @@ public final class TracedCode {
             origins.add(returnAddress, origin);
         }
         return origin;
+    }
+
+    /// Where [RecentCalls] has the entry and the origin of a call.
+    int call(long site, long returnAddress) {
+        int place = recent.place(site, returnAddress);
+        if (!recent.has(place, site, returnAddress)) {
+            recent.put(place, site, returnAddress, entry(site), origin(returnAddress));
+        }
+        return place;
+    }
+
+    /// What [#entry] says of the call that [#call] was last asked for at this place.
+    long entryAt(int place) {
+        return recent.entry(place);
+    }
+
+    /// What [#origin] says of it.
+    long originAt(int place) {
+        return recent.origin(place);
     }
 
     /// Whether the function's entry can be seen.

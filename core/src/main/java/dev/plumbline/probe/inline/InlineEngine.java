@@ -28,7 +28,7 @@ import java.util.Set;
 public final class InlineEngine implements ProbeEngine {
     private static final int AREA_BYTES = 4096;
     private static final int RING_ORDER = 10;
-    private static final int SLOTS_LOG2 = 12 + RING_ORDER - Recorder.SLOT_BYTES_LOG2;
+    static final int SLOTS_LOG2 = 12 + RING_ORDER - Recorder.SLOT_BYTES_LOG2;
     private static final int ENDBR_BYTES = 4;
 
     private final LinuxKernel kernel;

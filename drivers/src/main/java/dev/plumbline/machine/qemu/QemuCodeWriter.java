@@ -3,7 +3,6 @@ package dev.plumbline.machine.qemu;
 import dev.plumbline.machine.CodeWriter;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Pausing;
-import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /// Writes code while the guest is paused: under KVM through the process's memory; else through the debug stub,
@@ -32,7 +31,7 @@ final class QemuCodeWriter implements CodeWriter {
             if (translating) {
                 writeThroughStub(patches);
             } else {
-                writeToMemory(patches);
+                new PatchRuns(memory).write(patches);
             }
         }
     }
@@ -40,12 +39,6 @@ final class QemuCodeWriter implements CodeWriter {
     private void writeThroughStub(List<CodePatch> patches) throws GuestException {
         try (DebugStub stub = DebugStub.open(qmp, pid)) {
             stub.write(patches);
-        }
-    }
-
-    private void writeToMemory(List<CodePatch> patches) throws GuestException {
-        for (CodePatch patch : patches) {
-            memory.write(patch.address(), MemorySegment.ofArray(patch.bytes()));
         }
     }
 }

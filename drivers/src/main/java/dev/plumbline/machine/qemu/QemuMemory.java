@@ -106,6 +106,12 @@ final class QemuMemory implements PhysicalMemory, MemoryWriter, Closeable {
         process.write(hostAddress(address, source.byteSize()), source);
     }
 
+    /// Whether all of it is RAM of one range.
+    boolean isOneRange(PhysicalAddress address, long lengthBytes) {
+        return lastUsed.range().contains(address, lengthBytes)
+                || runs.stream().anyMatch(run -> run.range().contains(address, lengthBytes));
+    }
+
     /// Makes sure that it is RAM, without touching it.
     ///
     /// @throws UnreadableMemoryException if any byte of it is not

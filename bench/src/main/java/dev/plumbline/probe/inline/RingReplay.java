@@ -1,0 +1,31 @@
+package dev.plumbline.probe.inline;
+
+import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.PhysicalAddress;
+import dev.plumbline.machine.PhysicalMemory;
+import dev.plumbline.probe.CallEventSink;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Reads recorded rings as [InlineEngine] does those of a guest.
+public final class RingReplay {
+    private static final PhysicalAddress ANYWHERE = new PhysicalAddress(0);
+
+    private final List<RingReader> rings = new ArrayList<>();
+
+    /// @param memory gives what was read of the rings, whatever the address
+    public RingReplay(PhysicalMemory memory, int cpuCount) {
+        for (int cpu = 0; cpu < cpuCount; cpu++) {
+            rings.add(new RingReader(cpu, memory, ANYWHERE, ANYWHERE, InlineEngine.SLOTS_LOG2));
+        }
+    }
+
+    /// Hands on what was read in one round.
+    ///
+    /// @throws GuestException if the recording is not one of rings
+    public void poll(CallEventSink sink) throws GuestException {
+        for (RingReader ring : rings) {
+            ring.poll(sink);
+        }
+    }
+}
