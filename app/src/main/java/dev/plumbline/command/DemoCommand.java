@@ -37,6 +37,8 @@ final class DemoCommand implements Callable<Integer> {
             err.printf("It is up after %.1f s. Nothing of Plumbline is in it.%n", secondsSince(start));
             guest.execChecked("modprobe 8021q");
             String vm = "qmp:" + guest.qmpSocket();
+            title("Which guests run on this host?", "plumbline vms");
+            run("vms");
             title("Which kernel runs in it? Its memory tells:", "plumbline inspect " + name);
             run("inspect", vm);
             title("What can one system call do there?", "plumbline callgraph " + name + " --from " + CALL);
@@ -94,7 +96,7 @@ final class DemoCommand implements Callable<Integer> {
         if (Plumbline.run(arguments) != 0) {
             throw new GuestException("the demo ends here: plumbline " + String.join(" ", arguments) + " failed");
         }
-        spec.commandLine().getErr().printf("(%.2f s, guest never paused)%n", secondsSince(start));
+        spec.commandLine().getErr().printf("(%.2f s)%n", secondsSince(start));
     }
 
     private static double secondsSince(long startNanos) {

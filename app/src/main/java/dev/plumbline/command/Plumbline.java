@@ -56,18 +56,19 @@ public final class Plumbline implements Runnable {
     ///
     /// @return the exit code
     public static int run(String... arguments) {
-        CommandLine commandLine = new CommandLine(new Plumbline())
-                .setExecutionExceptionHandler((fault, command, parsed) -> {
-                    command.getErr().println("plumbline: " + oneLine(fault));
-                    return 1;
-                })
-                .setParameterExceptionHandler(Plumbline::sayUsage)
-                .setUsageHelpAutoWidth(true);
         try {
-            return commandLine.execute(arguments);
-        } catch (OutOfMemoryError | StackOverflowError e) {
-            // As a guest can bring about whose tables are larger than any kernel's.
-            commandLine.getErr().println("plumbline: " + oneLine(e));
+            return new CommandLine(new Plumbline())
+                    .setExecutionExceptionHandler((fault, command, parsed) -> {
+                        command.getErr().println("plumbline: " + oneLine(fault));
+                        return 1;
+                    })
+                    .setParameterExceptionHandler(Plumbline::sayUsage)
+                    .setUsageHelpAutoWidth(true)
+                    .execute(arguments);
+        } catch (Error | TypeNotPresentException e) {
+            // As a guest can bring about whose tables are larger than any kernel's, or a build that takes the program's
+            // files away under it.
+            System.err.println("plumbline: " + oneLine(e));
             return 1;
         }
     }
@@ -89,6 +90,10 @@ public final class Plumbline implements Runnable {
     /// What failed, without a stack trace: faults of guests and files are expected and say enough; anything else is
     /// a fault of Plumbline's own, whose trace is shown on request.
     private static String oneLine(Throwable fault) {
+        if (isPartMissing(fault) || isPartMissing(fault.getCause())) {
+            return "a part of the program cannot be loaded: it is being built anew, or was not built to its end;"
+                    + " run the command again";
+        }
         String message = fault.getMessage() == null ? "no more is known" : fault.getMessage();
         String line = PlainText.of(message.lines().findFirst().orElse(message));
         String kind = fault.getClass().getSimpleName();
@@ -104,5 +109,9 @@ public final class Plumbline implements Runnable {
         return fault instanceof IOException
                 ? kind + ": " + line
                 : "internal fault, please report it with what PLUMBLINE_DEBUG=1 shows: " + kind + ": " + line;
+    }
+
+    private static boolean isPartMissing(Throwable fault) {
+        return fault instanceof LinkageError || fault instanceof TypeNotPresentException;
     }
 }

@@ -170,6 +170,14 @@ class CommandErrorsTest {
         program.run("inspect", "dump:/no/such/file").failed(1);
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"command/InspectCommand", "command/GuestNames", "report/PlainText"})
+    void programThatIsBuiltAnewUnderneathSaysSo(String part) throws Exception {
+        SeparateRun program = SeparateRun.of(directory).without("dev/plumbline/" + part + ".class");
+        assertThat(program.run("inspect", "dump:/no/such/file").failed(1).err())
+                .contains("a part of the program cannot be loaded", "run the command again");
+    }
+
     @Test
     void whoMayNotReadIsToldSo() throws Exception {
         assumeTrue(Files.isReadable(Path.of("/proc/1/mem")), "only root can become somebody else");

@@ -28,6 +28,7 @@ record LinuxGuestTest(GuestKernel kernel, int cpus)
                 TasksContract,
                 SystemCallsContract,
                 TypesContract,
+                MutationContract,
                 CallGraphContract,
                 DumpContract,
                 UntouchedContract,

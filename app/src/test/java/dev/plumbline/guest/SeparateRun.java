@@ -60,6 +60,22 @@ record SeparateRun(List<String> prefix, String classPath, Path directory) {
                 List.of("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"), classPath, directory);
     }
 
+    /// The same after a file of the copy has gone.
+    SeparateRun without(String file) throws IOException {
+        int deleted = 0;
+        for (String entry : classPath.split(File.pathSeparator)) {
+            Path path = Path.of(entry).resolve(file);
+            if (Files.exists(path)) {
+                Files.delete(path);
+                deleted++;
+            }
+        }
+        if (deleted == 0) {
+            throw new IOException("there is no " + file + " to take away");
+        }
+        return this;
+    }
+
     CommandRun run(String... arguments) throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(prefix);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());

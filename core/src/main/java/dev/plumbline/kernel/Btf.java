@@ -111,6 +111,11 @@ public final class Btf {
         throw section.malformed(0, "the kernel's type information has no constant " + name);
     }
 
+    /// The structures asked for until now, by name.
+    Map<String, StructLayout> askedFor() {
+        return Map.copyOf(structs);
+    }
+
     int kind(int type) throws KernelFormatException {
         return section.u8(record(type) + 7) & 0x1f;
     }

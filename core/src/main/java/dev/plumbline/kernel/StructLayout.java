@@ -68,6 +68,16 @@ public final class StructLayout {
                         + "; this kernel's layout is not known to Plumbline yet"));
     }
 
+    /// The number of its type.
+    int type() {
+        return type;
+    }
+
+    /// The members asked for until now, by path; empty for those that are not there.
+    Map<String, Optional<Member>> askedFor() {
+        return Map.copyOf(members);
+    }
+
     private Optional<Member> lookUp(String path) throws KernelFormatException {
         Optional<Member> known = members.get(path);
         if (known == null) {
