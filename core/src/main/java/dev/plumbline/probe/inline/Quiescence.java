@@ -10,12 +10,17 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 
-/// Tells when no code of ours can run again in the guest, so that it may be overwritten: no vCPU is in it, and no
-/// stack in use holds an address in it, be it as a return address or as the place an interrupt came from.
+/// Tells when no code in some range can run on in the guest, so that it may be overwritten: no vCPU is in it, and
+/// no stack in use holds an address in it, be it as a return address or as the place an interrupt came from.
+///
+/// A moment counts only if every vCPU that is in the kernel is on the stack of its current task. On another stack
+/// (of interrupts, NMIs and other exceptions with one of their own, of the first instructions behind an entry) it
+/// has left a part of a task's stack that nothing here would know the size of; such moments are short, and the
+/// next one is tried. Then the tasks that are current on the other CPUs are in user mode, and their stacks empty.
 final class Quiescence {
-    private static final long IRQ_STACK_BYTES = 16 << 10;
     private static final long RETRY_NANOS = 2_000_000L;
 
     private final LinuxKernel kernel;
@@ -34,14 +39,13 @@ final class Quiescence {
 
     /// Waits until nothing can run the code, then does `action` with the guest still paused.
     ///
-    /// @return whether it was done; not if something held on to the code for all of the time
+    /// @return whether it was done; not if no moment was right or something held on to the code all of the time
     /// @throws GuestException if the guest cannot be read
     boolean awaitAndDo(long patienceNanos, Action action) throws GuestException {
         long deadline = System.nanoTime() + patienceNanos;
         while (true) {
             try (Pausing.Pause _ = text.pausing().pause()) {
-                if (isQuiet()) {
-                    action.run();
+                if (isQuiet() && action.run()) {
                     return true;
                 }
             }
@@ -54,46 +58,58 @@ final class Quiescence {
 
     /// What is done in the quiet.
     interface Action {
+        /// @return whether this was the moment for it; else another is waited for
         /// @throws GuestException as the guest gives it
-        void run() throws GuestException;
+        boolean run() throws GuestException;
     }
 
     private boolean isQuiet() throws GuestException {
-        List<TaskStack> stacks = kernel.taskStacks();
-        List<Long> running = new ArrayList<>();
+        Optional<List<Long>> stackPointers = kernelStackPointers();
+        if (stackPointers.isEmpty()) {
+            return false;
+        }
+        Set<Long> current = kernel.currentTasks();
+        List<Long> unknown = new ArrayList<>(stackPointers.get());
+        for (TaskStack stack : kernel.taskStacks()) {
+            boolean isCurrent = current.contains(stack.task());
+            long start = isCurrent ? stack.top() : stack.saved();
+            for (long stackPointer : stackPointers.get()) {
+                // Not on that of the current one while it switches from task to task.
+                if (isCurrent && stack.contains(stackPointer)) {
+                    unknown.remove(stackPointer);
+                    start = stackPointer;
+                }
+            }
+            if (holds(stack, start)) {
+                return false;
+            }
+        }
+        return unknown.isEmpty();
+    }
+
+    /// Of the vCPUs that are in the kernel; none if one of them is in our code.
+    private Optional<List<Long>> kernelStackPointers() throws GuestException {
+        List<Long> stackPointers = new ArrayList<>();
         for (int vcpu = 0; vcpu < text.registers().vcpuCount(); vcpu++) {
             VcpuRegisters registers = text.registers().read(vcpu);
             if (registers.rip() >= from && registers.rip() < to) {
-                return false;
+                return Optional.empty();
             }
-            if (registers.cpl() == 0) {
-                running.add(registers.general()[VcpuRegisters.RSP]);
-            }
-        }
-        for (long top : kernel.interruptStackTops()) {
-            if (top != 0 && holds(top - IRQ_STACK_BYTES, top, running, Optional.empty())) {
-                return false;
+            if (registers.cpl() == 0 && registers.pagingEnabled() && !kernel.isOfOfflineCpu(registers.gsBase())) {
+                stackPointers.add(registers.general()[VcpuRegisters.RSP]);
             }
         }
-        for (TaskStack stack : stacks) {
-            if (holds(stack.lowest(), stack.top(), running, Optional.of(stack.saved()))) {
-                return false;
-            }
-        }
-        return true;
+        return Optional.of(stackPointers);
     }
 
-    /// @param saved where the part in use begins unless a vCPU runs on the stack; empty for an interrupt stack,
-    ///   which is in use from a vCPU's stack pointer on, or wholly while vCPUs are on yet other stacks
-    private boolean holds(long lowest, long top, List<Long> running, Optional<Long> saved) throws GuestException {
-        long start = saved.filter(sp -> sp >= lowest && sp < top).orElse(top);
-        for (long stackPointer : running) {
-            if (stackPointer >= lowest && stackPointer < top) {
-                start = Math.min(start, stackPointer);
-            }
+    private boolean holds(TaskStack stack, long start) throws GuestException {
+        if (stack.lowest() == 0) {
+            // Its task has ended and waits for its parent to ask.
+            return false;
         }
-        ByteBuffer words = ByteBuffer.wrap(text.read(start & -8L, (int) (top - (start & -8L))))
-                .order(ByteOrder.LITTLE_ENDIAN);
+        long first = (stack.contains(start) ? start : stack.lowest()) & -8L;
+        ByteBuffer words =
+                ByteBuffer.wrap(text.read(first, (int) (stack.top() - first))).order(ByteOrder.LITTLE_ENDIAN);
         while (words.remaining() >= 8) {
             long word = words.getLong();
             if (word >= from && word < to) {
