@@ -84,6 +84,7 @@ final class TraceCommand implements Callable<Integer> {
 
     private final CountDownLatch left = new CountDownLatch(1);
     private volatile boolean interrupted;
+    private int leftOut;
 
     @Override
     public Integer call() throws IOException {
@@ -127,6 +128,8 @@ final class TraceCommand implements Callable<Integer> {
             long dropped;
             try (ProbeEngine engine = InlineEngine.arm(kernel, ProbeJournals.of(kernel), sites)) {
                 say("%,d probes are set; tracing".formatted(engine.siteCount()));
+                leftOut = 0;
+                tellLeftOut(engine);
                 start = System.nanoTime();
                 follow(kernel, engine, flows, start);
                 engine.disarm();
@@ -152,10 +155,9 @@ final class TraceCommand implements Callable<Integer> {
         return whitelist.equals("shipped") ? Whitelist.own() : Whitelist.read(Path.of(whitelist));
     }
 
-    // Places that the guest's own tracer has in use are left to it.
     private static List<Long> usable(LinuxKernel kernel, long[] sites) throws GuestException {
         Set<Long> free = kernel.ftraceRecords().stream()
-                .filter(record -> !record.disabled() && !record.enabled())
+                .filter(record -> !record.disabled())
                 .map(FtraceRecord::address)
                 .collect(Collectors.toSet());
         return Arrays.stream(sites).filter(free::contains).boxed().toList();
@@ -166,6 +168,7 @@ final class TraceCommand implements Callable<Integer> {
         while (!interrupted && (forNanos == null || System.nanoTime() - start < forNanos)) {
             long events = engine.poll(flows);
             flows.settle();
+            tellLeftOut(engine);
             if (events == 0) {
                 LockSupport.parkNanos(IDLE_NANOS);
             }
@@ -175,6 +178,16 @@ final class TraceCommand implements Callable<Integer> {
                 lookedAt = System.nanoTime();
             }
         }
+    }
+
+    private void tellLeftOut(ProbeEngine engine) {
+        int now = engine.leftOutCount();
+        if (now != leftOut) {
+            say(("%,d functions are left to the guest's own tracer now, %,d probes are set;"
+                            + " made room for it for %.1f s so far")
+                    .formatted(now, engine.siteCount(), engine.asideNanos() / 1e9));
+        }
+        leftOut = now;
     }
 
     private static void drain(ProbeEngine engine, FlowBuilder flows) throws GuestException {

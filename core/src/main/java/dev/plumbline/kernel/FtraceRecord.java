@@ -11,6 +11,16 @@ public record FtraceRecord(long address, long flags) {
     /// the place but never traces it.
     private static final long DISABLED = 1L << 25;
 
+    /// The part of the flags that counts users in every layout: 25 bits at first, 19 since 6.4 (commit
+    /// cbad0fb2d8d9 and those before it took bits for flags).
+    private static final long USERS = (1L << 19) - 1;
+
+    /// Whether the guest's own tracer uses this place, or is about to: the count goes up before the code is
+    /// changed and down before it is changed back.
+    public boolean isInUse() {
+        return enabled() || (flags & USERS) != 0;
+    }
+
     /// Whether the guest's own tracer has this place in use now.
     public boolean enabled() {
         return (flags & ENABLED) != 0;

@@ -4,7 +4,9 @@ import dev.plumbline.machine.AddressSpace;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Machine;
 import dev.plumbline.machine.UnreadableMemoryException;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /// The Linux kernel that runs in a guest, found and read from the outside. What never changes while the kernel runs
 /// is read once, when it is opened; everything else is read anew each time it is asked for.
@@ -92,6 +94,21 @@ public final class LinuxKernel {
         return consistently(this::readModules);
     }
 
+    /// The modules that are neither being loaded nor unloaded, newest first.
+    ///
+    /// @throws GuestException if guest memory cannot be read or makes no sense
+    public List<KernelModule> liveModules() throws GuestException {
+        return consistently(() -> moduleReader().liveModules());
+    }
+
+    /// A number that is another one after a module has come or gone, or changed from being loaded to being there to
+    /// being unloaded. Cheap.
+    ///
+    /// @throws GuestException if guest memory cannot be read or makes no sense
+    public long moduleMark() throws GuestException {
+        return consistently(() -> moduleReader().mark());
+    }
+
     /// The tasks, without the idle ones.
     ///
     /// @throws GuestException if guest memory cannot be read or makes no sense
@@ -128,20 +145,34 @@ public final class LinuxKernel {
         return Consistently.read(memory, () -> new StackReader(memory, symbols, btf, perCpu()).taskStacks(tasks()));
     }
 
-    /// The kernel stack of the task that each CPU runs, by CPU number; `null` for a CPU that is not online. On a guest
-    /// that is not paused they are of some recent moment.
+    /// Addresses of the tasks that are current on the CPUs in use.
     ///
     /// @throws GuestException if guest memory cannot be read or makes no sense
-    public List<TaskStack> runningStacks() throws GuestException {
-        return new StackReader(memory, symbols, btf, perCpu())
-                .runningStacks(perCpuPlaces().currentTask());
+    public Set<Long> currentTasks() throws GuestException {
+        return consistently(() -> {
+            PerCpu places = PerCpuReader.read(memory, symbols);
+            int offset = perCpuPlaces().currentTask();
+            Set<Long> tasks = new HashSet<>();
+            for (int cpu = 0; cpu < places.bases().length; cpu++) {
+                if (places.online()[cpu]) {
+                    tasks.add(memory.s64(places.bases()[cpu] + offset));
+                }
+            }
+            return tasks;
+        });
     }
 
-    /// By CPU number, the address behind the highest byte of its interrupt stack; 0 for a CPU that is not online.
+    /// Whether this gs base is that of a CPU that the kernel does not use now.
     ///
     /// @throws GuestException if guest memory cannot be read or makes no sense
-    public long[] interruptStackTops() throws GuestException {
-        return new StackReader(memory, symbols, btf, perCpu()).interruptStackTops();
+    public boolean isOfOfflineCpu(long gsBase) throws GuestException {
+        PerCpu places = perCpu();
+        for (int cpu = 0; cpu < places.bases().length; cpu++) {
+            if (places.bases()[cpu] == gsBase) {
+                return !places.online()[cpu];
+            }
+        }
+        return false;
     }
 
     /// Where code finds its CPU's number and task.

@@ -13,6 +13,7 @@ final class ModuleReader {
     private static final int MOST_NAME_BYTES = 40 << 20;
     private static final int LARGEST_NAMES = 16 << 20;
     private static final int MOST_REGIONS = 64;
+    private static final long MARK_FACTOR = 0x9e37_79b9_7f4a_7c15L;
     private static final int SYMBOL_BYTES = 24;
     private static final int LONGEST_NAME = 512;
 
@@ -21,6 +22,7 @@ final class ModuleReader {
     private final StructLayout module;
     private final StructLayout moduleSymbols;
     private final StructLayout exported;
+    private final long live;
     private final long unformed;
     private final long coming;
     private final Btf btf;
@@ -33,6 +35,7 @@ final class ModuleReader {
         this.module = btf.struct("module");
         this.moduleSymbols = btf.struct("mod_kallsyms");
         this.exported = btf.struct("kernel_symbol");
+        this.live = btf.constant("MODULE_STATE_LIVE");
         this.unformed = btf.constant("MODULE_STATE_UNFORMED");
         this.coming = btf.constant("MODULE_STATE_COMING");
     }
@@ -48,6 +51,30 @@ final class ModuleReader {
             }
         });
         return modules;
+    }
+
+    /// The modules that are neither being loaded nor unloaded, in the kernel's order.
+    List<KernelModule> liveModules() throws GuestException {
+        List<KernelModule> modules = new ArrayList<>();
+        for (KernelModule each : modules()) {
+            if (state(each.address()) == live) {
+                modules.add(each);
+            }
+        }
+        return modules;
+    }
+
+    /// Another number after a module has come or gone, or changed its state.
+    long mark() throws GuestException {
+        long link = module.offset("list");
+        long[] mark = {1};
+        KernelList.walk(
+                memory,
+                "list of modules",
+                head,
+                MOST_MODULES,
+                entry -> mark[0] = (mark[0] * MARK_FACTOR + entry) * MARK_FACTOR + state(entry - link));
+        return mark[0];
     }
 
     private long state(long address) throws GuestException {

@@ -4,9 +4,9 @@ import dev.plumbline.machine.GuestException;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Reads where the kernel stacks lie: of all tasks, of the idle tasks, which no list holds, and of interrupts.
+/// Reads where the kernel stacks lie: of all tasks and of the idle tasks, which no list holds.
 final class StackReader {
-    /// `THREAD_SIZE` and `IRQ_STACK_SIZE` of x86-64 (without KASAN, which doubles the first).
+    /// `THREAD_SIZE` of x86-64 without KASAN, which doubles it.
     private static final long STACK_BYTES = 16 << 10;
 
     private final KernelMemory memory;
@@ -52,19 +52,5 @@ final class StackReader {
     private TaskStack read(long task) throws GuestException {
         long lowest = memory.s64(task + stackAt);
         return new TaskStack(task, lowest, memory.s64(task + savedAt), lowest + STACK_BYTES);
-    }
-
-    /// By CPU number, behind the highest byte of its interrupt stack; 0 for a CPU that is not online.
-    long[] interruptStackTops() throws GuestException {
-        var hot = symbols.find("pcpu_hot");
-        long place = hot.isPresent()
-                ? hot.getAsLong() + btf.struct("pcpu_hot").offset("hardirq_stack_ptr")
-                : symbols.address("hardirq_stack_ptr");
-        long[] tops = new long[perCpu.bases().length];
-        for (int cpu = 0; cpu < tops.length; cpu++) {
-            // The pointer leaves room for one word at the top.
-            tops[cpu] = perCpu.online()[cpu] ? memory.s64(perCpu.bases()[cpu] + place) + 8 & -STACK_BYTES : 0;
-        }
-        return tops;
     }
 }

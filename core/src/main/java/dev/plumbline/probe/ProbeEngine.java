@@ -11,8 +11,16 @@ public interface ProbeEngine extends AutoCloseable {
     /// @throws GuestException if the guest cannot be read
     long poll(CallEventSink sink) throws GuestException;
 
-    /// How many probes are set.
+    /// How many probes are set now.
     int siteCount();
+
+    /// How many places hold no probe now because the guest's own tracer uses them. Probes are set there when it
+    /// has done.
+    int leftOutCount();
+
+    /// How long the guest's own tracer was made room for so far, in nanoseconds: time in which places that it was
+    /// to use, and those that it had left, held no probe.
+    long asideNanos();
 
     /// How many events have been handed out, readings of the time stamp counter among them.
     long seen();

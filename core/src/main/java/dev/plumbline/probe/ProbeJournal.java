@@ -12,15 +12,18 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 
-/// What will be changed in a guest and what stood there before, on disk before the first change. One text file for
-/// each boot of a guest:
+/// What will be changed in a guest and what stood there before, on disk before the first change. One text file
+/// for each boot of a guest:
 /// ```
 /// plumbline-journal 1
 /// area VIRTUAL-ADDRESS SIZE          where code of ours stands
 /// block VIRTUAL-ADDRESS ORDER        each block of pages that the guest lent
+/// code VIRTUAL-ADDRESS PHYSICAL HEX  each other place that is changed, with the bytes that stood there
 /// site VIRTUAL-ADDRESS PHYSICAL      each NOP that becomes a call
 /// end
 /// ```
@@ -29,6 +32,7 @@ import java.util.Optional;
 public final class ProbeJournal {
     private static final String HEADER = "plumbline-journal 1";
     private static final String END = "end";
+    private static final int SHORTEST_CODE_BYTES = 5;
 
     private final Path file;
     private final String bootMark;
@@ -46,11 +50,17 @@ public final class ProbeJournal {
     /// @param areaBytes its length
     /// @param blocks what the guest's allocator lent
     /// @param sites where a call may stand in place of the 5-byte NOP
-    public record Changes(long areaAddress, int areaBytes, List<Block> blocks, List<Site> sites) {
+    /// @param codes where a jump or call into the area may stand in place of other instructions
+    public record Changes(long areaAddress, int areaBytes, List<Block> blocks, List<Site> sites, List<Code> codes) {
 
         /// The same with the blocks that were lent meanwhile.
         public Changes withBlocks(List<Block> lent) {
-            return new Changes(areaAddress, areaBytes, lent, sites);
+            return new Changes(areaAddress, areaBytes, lent, sites, codes);
+        }
+
+        /// The same with other sites.
+        public Changes withSites(List<Site> others) {
+            return new Changes(areaAddress, areaBytes, blocks, others, codes);
         }
     }
 
@@ -65,6 +75,26 @@ public final class ProbeJournal {
     /// @param address virtual
     /// @param physical the same place; what is there may have been given to others since
     public record Site(long address, PhysicalAddress physical) {}
+
+    /// A place that is changed and held no NOP.
+    ///
+    /// @param address virtual
+    /// @param physical the same place
+    /// @param original what stood there, at least the 5 bytes of a jump
+    public record Code(long address, PhysicalAddress physical, byte[] original) {
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Code(long theirs, PhysicalAddress place, byte[] bytes)
+                    && address == theirs
+                    && physical.equals(place)
+                    && Arrays.equals(original, bytes);
+        }
+
+        @Override
+        public int hashCode() {
+            return Long.hashCode(address);
+        }
+    }
 
     /// Keeps other runs from changing the guest until closed or the process ends.
     ///
@@ -91,8 +121,13 @@ public final class ProbeJournal {
                 for (Block block : changes.blocks()) {
                     out.write("block 0x%x %d%n".formatted(block.address(), block.order()));
                 }
+                for (Code code : changes.codes()) {
+                    String original = HexFormat.of().formatHex(code.original());
+                    out.write("code 0x%x %s %s%n".formatted(code.address(), code.physical(), original));
+                }
+                // Tens of thousands: not formatted.
                 for (Site site : changes.sites()) {
-                    out.write("site 0x%x %s%n".formatted(site.address(), site.physical()));
+                    out.write("site 0x" + Long.toHexString(site.address()) + " " + site.physical() + "\n");
                 }
                 out.write(END + "\n");
             }
@@ -128,6 +163,7 @@ public final class ProbeJournal {
         }
         List<Block> blocks = new ArrayList<>();
         List<Site> sites = new ArrayList<>();
+        List<Code> codes = new ArrayList<>();
         long areaAddress = 0;
         int areaBytes = 0;
         for (String line : lines.subList(1, lines.size() - 1)) {
@@ -141,13 +177,22 @@ public final class ProbeJournal {
                     }
                     case "block" -> blocks.add(new Block(address, Integer.parseInt(words[2])));
                     case "site" -> sites.add(new Site(address, new PhysicalAddress(hex(words[2]))));
+                    case "code" -> codes.add(code(address, words));
                     default -> throw damaged("it says '" + line + "'");
                 }
             } catch (IllegalArgumentException | IndexOutOfBoundsException e) {
                 throw damaged("it says '" + line + "'");
             }
         }
-        return Optional.of(new Changes(areaAddress, areaBytes, blocks, sites));
+        return Optional.of(new Changes(areaAddress, areaBytes, blocks, sites, codes));
+    }
+
+    private static Code code(long address, String[] words) {
+        byte[] original = HexFormat.of().parseHex(words[3]);
+        if (original.length < SHORTEST_CODE_BYTES) {
+            throw new IllegalArgumentException("no room for a jump");
+        }
+        return new Code(address, new PhysicalAddress(hex(words[2])), original);
     }
 
     private static long hex(String word) {

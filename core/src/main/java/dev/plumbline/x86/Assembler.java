@@ -294,6 +294,22 @@ public final class Assembler {
         return bytes(0x0f, 0x80 | condition.code).reference(label, 0);
     }
 
+    /// `jmp target`
+    ///
+    /// @throws IllegalArgumentException if the target is more than 2 GiB away
+    public Assembler jump(long target) {
+        long distance = target - (here() + 5);
+        if (distance != (int) distance) {
+            throw new IllegalArgumentException("0x%x is out of a jump's reach from 0x%x".formatted(target, here()));
+        }
+        return bytes(0xe9).int32((int) distance);
+    }
+
+    /// `cmp left, right`, 64 bits
+    public Assembler compare(Register left, Register right) {
+        return bytes(0x48 | right.high() << 2 | left.high(), 0x39, 0xc0 | right.low() << 3 | left.low());
+    }
+
     /// `call target`
     ///
     /// @throws IllegalArgumentException if the target is more than 2 GiB away

@@ -7,6 +7,7 @@ import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.PhysicalAddress;
 import dev.plumbline.probe.ProbeJournal.Block;
 import dev.plumbline.probe.ProbeJournal.Changes;
+import dev.plumbline.probe.ProbeJournal.Code;
 import dev.plumbline.probe.ProbeJournal.Site;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,7 +21,9 @@ class ProbeJournalTest {
             0xffff_ffff_8100_1000L,
             4096,
             List.of(new Block(0xffff_8880_0100_0000L, 0), new Block(0xffff_8880_0200_0000L, 10)),
-            List.of(new Site(0xffff_ffff_8100_2004L, new PhysicalAddress(0x100_2004))));
+            List.of(new Site(0xffff_ffff_8100_2004L, new PhysicalAddress(0x100_2004))),
+            List.of(new Code(
+                    0xffff_ffff_8100_3000L, new PhysicalAddress(0x100_3000), new byte[] {0x55, 0x53, -1, 0, 1, 2})));
 
     @TempDir
     private Path directory;
@@ -62,7 +65,15 @@ class ProbeJournalTest {
 
     @Test
     void nonsenseInALineIsRefused() throws Exception {
-        for (String line : List.of("site", "site 0x", "site 1 2", "block 0x1 x", "who 0x1 0x2", "")) {
+        for (String line : List.of(
+                "site",
+                "site 0x",
+                "site 1 2",
+                "block 0x1 x",
+                "code 0x1 0x2 5553",
+                "code 0x1 0x2 555351525g",
+                "who 0x1 0x2",
+                "")) {
             Files.createDirectories(journal().file().getParent());
             Files.writeString(
                     journal().file(), "plumbline-journal 1\narea 0xffffffff81001000 4096\n" + line + "\nend\n");

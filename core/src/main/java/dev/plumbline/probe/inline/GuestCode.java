@@ -10,6 +10,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.Predicate;
 
 /// Runs code once in the guest: in a task that makes a system call if one does soon, else in an interrupt of the
 /// timer, which comes even to a guest that has nothing to do.
@@ -31,8 +32,8 @@ final class GuestCode {
         this.text = text;
         this.area = area;
         this.address = address;
-        this.systemCalls = systemCallSites(kernel);
-        this.timer = timerSites(kernel);
+        this.systemCalls = freeSites(kernel, systemCalls(kernel));
+        this.timer = freeSites(kernel, timer(kernel));
     }
 
     /// Emits code that is to be run.
@@ -59,30 +60,35 @@ final class GuestCode {
         return result;
     }
 
-    /// All sites that may be changed for a moment.
+    /// All sites that may be changed for a moment, be it after the guest's own tracer has left them.
     static Set<Long> sites(LinuxKernel kernel) throws GuestException {
-        Set<Long> sites = new HashSet<>(systemCallSites(kernel));
-        sites.addAll(timerSites(kernel));
-        return sites;
+        Set<Long> functions = systemCalls(kernel);
+        functions.addAll(timer(kernel));
+        return new HashSet<>(sites(kernel, functions, record -> !record.disabled()));
     }
 
-    private static List<Long> systemCallSites(LinuxKernel kernel) throws GuestException {
+    private static Set<Long> systemCalls(LinuxKernel kernel) throws GuestException {
         Set<Long> functions = new HashSet<>();
         for (SystemCall call : kernel.systemCalls()) {
             functions.add(call.entryAddress());
         }
-        return sites(kernel, functions);
+        return functions;
     }
 
-    private static List<Long> timerSites(LinuxKernel kernel) throws GuestException {
+    private static Set<Long> timer(LinuxKernel kernel) {
         SymbolTable symbols = kernel.coreSymbols();
         OptionalInt function = symbols.find(TIMER);
-        return function.isEmpty() ? List.of() : sites(kernel, Set.of(symbols.address(function.getAsInt())));
+        return function.isEmpty() ? Set.of() : Set.of(symbols.address(function.getAsInt()));
     }
 
-    private static List<Long> sites(LinuxKernel kernel, Set<Long> functions) throws GuestException {
+    private static List<Long> freeSites(LinuxKernel kernel, Set<Long> functions) throws GuestException {
+        return sites(kernel, functions, record -> !record.isInUse() && !record.disabled());
+    }
+
+    private static List<Long> sites(LinuxKernel kernel, Set<Long> functions, Predicate<FtraceRecord> which)
+            throws GuestException {
         return kernel.ftraceRecords().stream()
-                .filter(record -> !record.enabled() && !record.disabled())
+                .filter(which)
                 .map(FtraceRecord::address)
                 .filter(site -> functions.contains(site) || functions.contains(site - ENDBR_BYTES))
                 .toList();

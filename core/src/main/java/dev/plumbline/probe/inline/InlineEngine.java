@@ -2,9 +2,9 @@ package dev.plumbline.probe.inline;
 
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.kernel.SymbolTable;
-import dev.plumbline.machine.CodeWriter.CodePatch;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.GuestGoneException;
+import dev.plumbline.machine.Pausing;
 import dev.plumbline.machine.PhysicalMemory;
 import dev.plumbline.probe.CallEventSink;
 import dev.plumbline.probe.ProbeEngine;
@@ -27,6 +27,8 @@ import java.util.Set;
 /// journal says what to put back, and [#undo] does.
 public final class InlineEngine implements ProbeEngine {
     private static final int AREA_BYTES = 4096;
+    private static final int WITH_GATE_BYTES = AREA_BYTES + FtraceGate.BYTES;
+    private static final int FURTHEST_IN_PAGE = 4096 - InlineSites.BYTES;
     private static final int RING_ORDER = 10;
     static final int SLOTS_LOG2 = 12 + RING_ORDER - Recorder.SLOT_BYTES_LOG2;
     private static final int ENDBR_BYTES = 4;
@@ -38,14 +40,18 @@ public final class InlineEngine implements ProbeEngine {
     private final long area;
     private final List<RingReader> rings = new ArrayList<>();
     private Changes changes;
-    private int siteCount;
+    private FtraceGate gate;
+    private ArmedSites sites;
+    private boolean standsAside;
+    private long asideSince;
+    private long asideNanos;
 
     private InlineEngine(LinuxKernel kernel, ProbeJournal journal, RunLock lock) throws GuestException {
         this.kernel = kernel;
         this.text = new GuestText(kernel);
         this.journal = journal;
         this.lock = lock;
-        CodeCave cave = CodeCave.find(kernel.addressSpace(), kernel.image(), 2L * AREA_BYTES);
+        CodeCave cave = CodeCave.find(kernel.addressSpace(), kernel.image(), AREA_BYTES + WITH_GATE_BYTES);
         this.area = (cave.address() + AREA_BYTES - 1) & -AREA_BYTES;
     }
 
@@ -81,18 +87,16 @@ public final class InlineEngine implements ProbeEngine {
                 journal.delete();
                 return false;
             }
-            undo(kernel, new GuestText(kernel), changes.get());
-            journal.delete();
+            undo(kernel, new GuestText(kernel), journal, changes.get());
             return true;
         }
     }
 
-    private static void undo(LinuxKernel kernel, GuestText text, Changes changes) throws GuestException {
+    private static void undo(LinuxKernel kernel, GuestText text, ProbeJournal journal, Changes changes)
+            throws GuestException {
         kernel.verifyStillRunning();
-        InlineUndo undo = new InlineUndo(kernel, text, changes);
-        undo.removeProbes();
-        undo.clearArea();
-        undo.freeBlocks();
+        new InlineUndo(kernel, text, changes).run(journal);
+        journal.delete();
     }
 
     private void startOrRollBack(List<Long> sites) throws GuestException {
@@ -108,31 +112,38 @@ public final class InlineEngine implements ProbeEngine {
         }
     }
 
-    private void start(List<Long> sites) throws GuestException {
-        if (!isFiller(text.read(area, AREA_BYTES))) {
+    private void start(List<Long> chosen) throws GuestException {
+        if (!isFiller(text.read(area, WITH_GATE_BYTES))) {
             throw new GuestException("the unused part of kernel text at 0x%x is in use".formatted(area)
                     + ", perhaps by probes whose journal is gone; reboot the guest");
         }
-        List<Site> free = new ArrayList<>();
-        for (long site : sites) {
-            if (Arrays.equals(text.read(site, InlineSites.BYTES), InlineSites.nop())) {
-                free.add(new Site(site, text.physical(site)));
-            }
-        }
-        changes = new Changes(area, AREA_BYTES, List.of(), withEntries(free));
+        gate = FtraceGate.at(kernel, text, area + AREA_BYTES);
+        List<Site> all = located(chosen);
+        changes = new Changes(area, WITH_GATE_BYTES, List.of(), withEntries(all), List.of(gate.door()));
         journal.write(changes);
+        gate.build();
+        gate.shut();
         changes = changes.withBlocks(allocate());
         journal.write(changes);
         Assembler recorder = placeRecorder();
+        gate.countAt(changes.blocks().getFirst().address() + FtraceGate.TICKETS_AT);
         Set<Long> switches = taskSwitches();
-        List<CodePatch> calls = new ArrayList<>();
-        for (Site site : free) {
-            long target = recorder.address(switches.contains(site.address()) ? "timed" : "recorder");
-            byte[] call = new Assembler(site.address()).call(target).assemble();
-            calls.add(new CodePatch(site.physical(), call));
+        long plain = recorder.address("recorder");
+        long timed = recorder.address("timed");
+        sites = new ArmedSites(kernel, text, site -> switches.contains(site) ? timed : plain);
+        sites.use(all);
+        sites.takeFree();
+    }
+
+    // Where pages are small the next one may be anywhere.
+    private List<Site> located(List<Long> chosen) throws GuestException {
+        List<Site> located = new ArrayList<>();
+        for (long site : chosen) {
+            if (kernel.image().contains(site) || (site & 4095) <= FURTHEST_IN_PAGE) {
+                located.add(new Site(site, text.physical(site)));
+            }
         }
-        text.writeCode(calls);
-        siteCount = free.size();
+        return located;
     }
 
     private List<Site> withEntries(List<Site> sites) throws GuestException {
@@ -208,8 +219,7 @@ public final class InlineEngine implements ProbeEngine {
     private void rollBack(GuestException reason) {
         try {
             if (changes != null) {
-                undo(kernel, text, changes);
-                journal.delete();
+                undo(kernel, text, journal, changes);
             }
         } catch (GuestException e) {
             reason.addSuppressed(e);
@@ -218,6 +228,7 @@ public final class InlineEngine implements ProbeEngine {
 
     @Override
     public long poll(CallEventSink sink) throws GuestException {
+        giveWay();
         long events = 0;
         for (RingReader ring : rings) {
             events += ring.poll(sink);
@@ -225,9 +236,41 @@ public final class InlineEngine implements ProbeEngine {
         return events;
     }
 
+    // The guest's own tracer waits at the gate until what it is to change is as it left it; when it has done, what it
+    // left free is ours again.
+    private void giveWay() throws GuestException {
+        if (gate.isWaitedAt()) {
+            try (Pausing.Pause _ = text.pausing().pause()) {
+                sites.giveUsed();
+                gate.letThrough();
+            }
+            asideSince = standsAside ? asideSince : System.nanoTime();
+            standsAside = true;
+        } else if (standsAside && gate.isIdle()) {
+            try (Pausing.Pause _ = text.pausing().pause()) {
+                if (!gate.isIdle()) {
+                    return;
+                }
+                sites.takeFree();
+            }
+            standsAside = false;
+            asideNanos += System.nanoTime() - asideSince;
+        }
+    }
+
     @Override
     public int siteCount() {
-        return siteCount;
+        return sites.armedCount();
+    }
+
+    @Override
+    public int leftOutCount() {
+        return sites.usedCount();
+    }
+
+    @Override
+    public long asideNanos() {
+        return asideNanos;
     }
 
     @Override
@@ -252,7 +295,7 @@ public final class InlineEngine implements ProbeEngine {
     @Override
     public void disarm() throws GuestException {
         new InlineUndo(kernel, text, changes).removeProbes();
-        siteCount = 0;
+        sites.use(List.of());
     }
 
     @Override
@@ -261,9 +304,8 @@ public final class InlineEngine implements ProbeEngine {
             return;
         }
         try (RunLock _ = lock) {
-            undo(kernel, text, changes);
+            undo(kernel, text, journal, changes);
             changes = null;
-            journal.delete();
         } catch (GuestException e) {
             if (isGone()) {
                 journal.delete();

@@ -8,6 +8,7 @@ import java.util.OptionalLong;
 final class InlineSites {
     static final int BYTES = 5;
     private static final int CALL = 0xe8;
+    private static final int JUMP = 0xe9;
 
     private InlineSites() {}
 
@@ -21,7 +22,16 @@ final class InlineSites {
     /// @param bytes the instruction
     /// @param address where it stands
     static OptionalLong callTarget(byte[] bytes, long address) {
-        if ((bytes[0] & 0xff) != CALL) {
+        return (bytes[0] & 0xff) == CALL ? branchTarget(bytes, address) : OptionalLong.empty();
+    }
+
+    /// Where the instruction leads if it is a `call rel32` or a `jmp rel32`.
+    ///
+    /// @param bytes the instruction
+    /// @param address where it stands
+    static OptionalLong branchTarget(byte[] bytes, long address) {
+        int opcode = bytes[0] & 0xff;
+        if (opcode != CALL && opcode != JUMP) {
             return OptionalLong.empty();
         }
         int distance =

@@ -4,14 +4,20 @@ import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.kernel.SymbolTable;
 import dev.plumbline.machine.CodeWriter.CodePatch;
 import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.Pausing;
+import dev.plumbline.machine.Translation;
+import dev.plumbline.machine.VirtualAddress;
 import dev.plumbline.probe.ProbeJournal;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 
-/// Takes inline probes out of a guest from what the journal says, be it this run's or that of one that was killed.
+/// Takes inline probes out of a guest from what the journal says, be it this run's or that of one that was
+/// killed.
 final class InlineUndo {
-    private static final long PATIENCE_NANOS = 5_000_000_000L;
+    private static final long PATIENCE_NANOS = 20_000_000_000L;
 
     private final LinuxKernel kernel;
     private final GuestText text;
@@ -23,49 +29,127 @@ final class InlineUndo {
         this.changes = changes;
     }
 
-    /// Puts the NOP back wherever there is a call of ours now. A module that has been unloaded meanwhile has taken
-    /// its sites along, and the guest's own tracer may use one: what is in their place then is none of our
-    /// business.
-    void removeProbes() throws GuestException {
-        List<CodePatch> nops = new ArrayList<>();
-        for (ProbeJournal.Site site : changes.sites()) {
-            if (isOurCall(site)) {
-                nops.add(new CodePatch(site.physical(), InlineSites.nop()));
+    /// Takes everything out, in an order in which the guest's own tracer never meets what it does not expect, and
+    /// in which a kill at any point leaves something that can be undone.
+    ///
+    /// @param journal is brought up to date meanwhile
+    void run(ProbeJournal journal) throws GuestException {
+        removeProbes();
+        Optional<FtraceGate> gate = FtraceGate.standing(kernel, text, changes);
+        if (gate.isPresent()) {
+            gate.get().openForGood();
+        }
+        if (!changes.blocks().isEmpty()) {
+            clearAll(gate);
+            // A second attempt must not give them back twice: should this one be killed now, they are lost.
+            journal.write(changes.withBlocks(List.of()));
+            try {
+                freeBlocks();
+            } catch (GuestException e) {
+                journal.write(changes);
+                throw e;
             }
         }
-        if (!nops.isEmpty()) {
-            text.writeCode(nops);
+        if (gate.isPresent()) {
+            gate.get().openForGood();
+            gate.get().restoreDoor();
+        }
+        clearAll(Optional.empty());
+    }
+
+    /// Puts the NOP back wherever there is a call of ours now, and the instructions that other jumps of ours
+    /// displaced. A module that has been unloaded meanwhile has taken its sites along, and the guest's own
+    /// tracer may use one: what is in their place then is none of our business.
+    void removeProbes() throws GuestException {
+        try (Pausing.Pause _ = text.pausing().pause()) {
+            List<CodePatch> originals = new ArrayList<>();
+            long gate = gateAddress();
+            TextPages pages = new TextPages(text);
+            for (ProbeJournal.Site site : changes.sites()) {
+                byte[] now = pages.read(site.physical(), InlineSites.BYTES);
+                if (isIn(InlineSites.callTarget(now, site.address()), areaEnd()) && isMapped(site)) {
+                    originals.add(new CodePatch(site.physical(), InlineSites.nop()));
+                }
+            }
+            for (ProbeJournal.Code code : changes.codes()) {
+                byte[] now = text.readPhysical(code.physical(), InlineSites.BYTES);
+                if (isIn(InlineSites.branchTarget(now, code.address()), gate)) {
+                    originals.add(new CodePatch(code.physical(), code.original()));
+                }
+            }
+            if (!originals.isEmpty()) {
+                text.writeCode(originals);
+            }
         }
         BorrowedTask.release(text, changes.areaAddress());
     }
 
-    private boolean isOurCall(ProbeJournal.Site site) throws GuestException {
-        byte[] now = text.readPhysical(site.physical(), InlineSites.BYTES);
-        long target = InlineSites.callTarget(now, site.address()).orElse(0);
-        return target >= changes.areaAddress() && target < changes.areaAddress() + changes.areaBytes();
+    private boolean isIn(OptionalLong target, long end) {
+        return target.isPresent() && target.getAsLong() >= changes.areaAddress() && target.getAsLong() < end;
     }
 
-    /// Waits until nothing runs code of ours, then puts back what stood there.
+    // The memory of a module that has gone is somebody else's.
+    private boolean isMapped(ProbeJournal.Site site) throws GuestException {
+        if (kernel.image().contains(site.address())) {
+            return true;
+        }
+        kernel.addressSpace().forgetTranslations();
+        return kernel.addressSpace().translate(new VirtualAddress(site.address())) instanceof Translation.Mapped mapped
+                && mapped.address().equals(site.physical());
+    }
+
+    private long areaEnd() {
+        return changes.areaAddress() + changes.areaBytes();
+    }
+
+    private long gateAddress() {
+        return areaEnd() - FtraceGate.BYTES;
+    }
+
+    /// Waits until nothing runs code of ours but the gate, then puts back what stood there.
     void clearArea() throws GuestException {
-        byte[] filler = new byte[changes.areaBytes()];
+        CodePatch restored = filler(gateAddress());
+        clear(gateAddress(), () -> {
+            text.writeCode(List.of(restored));
+            return true;
+        });
+    }
+
+    /// Waits until nothing runs any code of ours, then puts back what stood there.
+    ///
+    /// @param gate stays, shut
+    private void clearAll(Optional<FtraceGate> gate) throws GuestException {
+        CodePatch restored = filler(gate.isPresent() ? gateAddress() : areaEnd());
+        clear(areaEnd(), () -> {
+            if (gate.isPresent() && !gate.get().isIdle()) {
+                return false;
+            }
+            text.writeCode(List.of(restored));
+            if (gate.isPresent()) {
+                gate.get().shutNow();
+            }
+            return true;
+        });
+    }
+
+    private CodePatch filler(long end) throws GuestException {
+        byte[] filler = new byte[(int) (end - changes.areaAddress())];
         Arrays.fill(filler, CodeCave.FILLER);
-        CodePatch restored = text.patch(changes.areaAddress(), filler);
-        boolean done = new Quiescence(kernel, text, changes.areaAddress(), changes.areaAddress() + changes.areaBytes())
-                .awaitAndDo(PATIENCE_NANOS, () -> {
-                    // Of another boot this memory is none of our business.
-                    kernel.verifyStillRunning();
-                    text.writeCode(List.of(restored));
-                });
+        return text.patch(changes.areaAddress(), filler);
+    }
+
+    private void clear(long end, Quiescence.Action action) throws GuestException {
+        boolean done = new Quiescence(kernel, text, changes.areaAddress(), end).awaitAndDo(PATIENCE_NANOS, () -> {
+            // Of another boot this memory is none of our business.
+            kernel.verifyStillRunning();
+            return action.run();
+        });
         if (!done) {
             throw new GuestException("a task of the guest stays in the recorder; try plumbline detach again later");
         }
     }
 
-    /// Gives the pages back to the guest.
-    void freeBlocks() throws GuestException {
-        if (changes.blocks().isEmpty()) {
-            return;
-        }
+    private void freeBlocks() throws GuestException {
         SymbolTable symbols = kernel.coreSymbols();
         var freer = symbols.find("free_pages");
         if (freer.isEmpty()) {

@@ -8,16 +8,19 @@ import dev.plumbline.machine.VcpuRegisters;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 
-/// Tells when no code of ours can run again in the guest, so that it may be overwritten: no vCPU is in it, and no
-/// stack in use holds an address in it, be it as a return address or as the place an interrupt came from.
+/// Tells when no code in some range can run on in the guest, so that it may be overwritten: no vCPU is in it, and
+/// no stack in use holds an address in it, be it as a return address or as the place an interrupt came from.
+///
+/// A moment counts only if every vCPU that is in the kernel is on the stack of its current task. On another stack
+/// (of interrupts, NMIs and other exceptions with one of their own, of the first instructions behind an entry) it
+/// has left a part of a task's stack that nothing here would know the size of; such moments are short, and the
+/// next one is tried. Then the tasks that are current on the other CPUs are in user mode, and their stacks empty.
 final class Quiescence {
-    private static final long IRQ_STACK_BYTES = 16 << 10;
     private static final long RETRY_NANOS = 2_000_000L;
 
     private final LinuxKernel kernel;
@@ -36,14 +39,13 @@ final class Quiescence {
 
     /// Waits until nothing can run the code, then does `action` with the guest still paused.
     ///
-    /// @return whether it was done; not if something held on to the code for all of the time
+    /// @return whether it was done; not if no moment was right or something held on to the code all of the time
     /// @throws GuestException if the guest cannot be read
     boolean awaitAndDo(long patienceNanos, Action action) throws GuestException {
         long deadline = System.nanoTime() + patienceNanos;
         while (true) {
             try (Pausing.Pause _ = text.pausing().pause()) {
-                if (isQuiet()) {
-                    action.run();
+                if (isQuiet() && action.run()) {
                     return true;
                 }
             }
@@ -56,83 +58,64 @@ final class Quiescence {
 
     /// What is done in the quiet.
     interface Action {
+        /// @return whether this was the moment for it; else another is waited for
         /// @throws GuestException as the guest gives it
-        void run() throws GuestException;
+        boolean run() throws GuestException;
     }
 
     private boolean isQuiet() throws GuestException {
-        List<VcpuRegisters> vcpus = new ArrayList<>();
-        for (int vcpu = 0; vcpu < text.registers().vcpuCount(); vcpu++) {
-            vcpus.add(text.registers().read(vcpu));
-        }
-        if (vcpus.stream().anyMatch(vcpu -> isOurs(vcpu.rip()))) {
+        Optional<List<Long>> stackPointers = kernelStackPointers();
+        if (stackPointers.isEmpty()) {
             return false;
         }
-        Set<Long> looked = new HashSet<>();
-        return areRunningStacksQuiet(vcpus, looked) && areOtherStacksQuiet(looked);
-    }
-
-    private boolean areRunningStacksQuiet(List<VcpuRegisters> vcpus, Set<Long> looked) throws GuestException {
-        long[] bases = kernel.perCpu().bases();
-        long[] interruptTops = kernel.interruptStackTops();
-        List<TaskStack> running = kernel.runningStacks();
-        for (VcpuRegisters vcpu : vcpus) {
-            if (vcpu.cpl() != 0) {
-                continue;
-            }
-            int cpu = Arrays.stream(bases).boxed().toList().indexOf(vcpu.gsBase());
-            if (cpu < 0 || running.get(cpu) == null) {
-                // In the first or last instructions of an entry from user mode.
-                return false;
-            }
-            if (!isQuiet(vcpu.general()[VcpuRegisters.RSP], running.get(cpu), interruptTops[cpu])) {
-                return false;
-            }
-            looked.add(running.get(cpu).task());
-        }
-        return true;
-    }
-
-    // The kernel leaves the interrupted task's stack pointer in the topmost word of the interrupt stack. On a stack for
-    // entries or for NMIs and the like nothing stays long.
-    private boolean isQuiet(long stackPointer, TaskStack task, long interruptTop) throws GuestException {
-        if (task.contains(stackPointer)) {
-            return isQuiet(stackPointer, task.top());
-        }
-        if (stackPointer < interruptTop - IRQ_STACK_BYTES || stackPointer >= interruptTop) {
-            return false;
-        }
-        long interrupted = ByteBuffer.wrap(text.read(interruptTop - 8, 8))
-                .order(ByteOrder.LITTLE_ENDIAN)
-                .getLong();
-        return isQuiet(stackPointer, interruptTop)
-                && isQuiet(task.contains(interrupted) ? interrupted : task.lowest(), task.top());
-    }
-
-    private boolean areOtherStacksQuiet(Set<Long> looked) throws GuestException {
+        Set<Long> current = kernel.currentTasks();
+        List<Long> unknown = new ArrayList<>(stackPointers.get());
         for (TaskStack stack : kernel.taskStacks()) {
-            if (!looked.contains(stack.task())
-                    && stack.contains(stack.saved())
-                    && !isQuiet(stack.saved(), stack.top())) {
+            boolean isCurrent = current.contains(stack.task());
+            long start = isCurrent ? stack.top() : stack.saved();
+            for (long stackPointer : stackPointers.get()) {
+                // Not on that of the current one while it switches from task to task.
+                if (isCurrent && stack.contains(stackPointer)) {
+                    unknown.remove(stackPointer);
+                    start = stackPointer;
+                }
+            }
+            if (holds(stack, start)) {
                 return false;
             }
         }
-        return true;
+        return unknown.isEmpty();
     }
 
-    private boolean isQuiet(long stackPointer, long top) throws GuestException {
-        long start = stackPointer & -8L;
+    /// Of the vCPUs that are in the kernel; none if one of them is in our code.
+    private Optional<List<Long>> kernelStackPointers() throws GuestException {
+        List<Long> stackPointers = new ArrayList<>();
+        for (int vcpu = 0; vcpu < text.registers().vcpuCount(); vcpu++) {
+            VcpuRegisters registers = text.registers().read(vcpu);
+            if (registers.rip() >= from && registers.rip() < to) {
+                return Optional.empty();
+            }
+            if (registers.cpl() == 0 && registers.pagingEnabled() && !kernel.isOfOfflineCpu(registers.gsBase())) {
+                stackPointers.add(registers.general()[VcpuRegisters.RSP]);
+            }
+        }
+        return Optional.of(stackPointers);
+    }
+
+    private boolean holds(TaskStack stack, long start) throws GuestException {
+        if (stack.lowest() == 0) {
+            // Its task has ended and waits for its parent to ask.
+            return false;
+        }
+        long first = (stack.contains(start) ? start : stack.lowest()) & -8L;
         ByteBuffer words =
-                ByteBuffer.wrap(text.read(start, (int) (top - start))).order(ByteOrder.LITTLE_ENDIAN);
+                ByteBuffer.wrap(text.read(first, (int) (stack.top() - first))).order(ByteOrder.LITTLE_ENDIAN);
         while (words.remaining() >= 8) {
-            if (isOurs(words.getLong())) {
-                return false;
+            long word = words.getLong();
+            if (word >= from && word < to) {
+                return true;
             }
         }
-        return true;
-    }
-
-    private boolean isOurs(long address) {
-        return address >= from && address < to;
+        return false;
     }
 }
