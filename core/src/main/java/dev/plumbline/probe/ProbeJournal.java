@@ -21,6 +21,7 @@ import java.util.Optional;
 /// plumbline-journal 1
 /// area VIRTUAL-ADDRESS SIZE          where code of ours stands
 /// block VIRTUAL-ADDRESS ORDER        each block of pages that the guest lent
+/// percpu POINTER                     each piece of per-CPU data that the guest lent, by its per-CPU pointer
 /// site VIRTUAL-ADDRESS PHYSICAL      each NOP that becomes a call
 /// end
 /// ```
@@ -43,12 +44,14 @@ public final class ProbeJournal {
     /// @param areaAddress virtual address of our code
     /// @param areaBytes its length
     /// @param blocks what the guest's allocator lent
+    /// @param perCpu what the guest's per-CPU allocator lent
     /// @param sites where a call may stand in place of the 5-byte NOP
-    public record Changes(long areaAddress, int areaBytes, List<Block> blocks, List<Site> sites) {
+    public record Changes(
+            long areaAddress, int areaBytes, List<Block> blocks, List<PerCpuData> perCpu, List<Site> sites) {
 
-        /// The same with the blocks that were lent meanwhile.
-        public Changes withBlocks(List<Block> lent) {
-            return new Changes(areaAddress, areaBytes, lent, sites);
+        /// The same with what was lent meanwhile.
+        public Changes withLent(List<Block> pages, List<PerCpuData> data) {
+            return new Changes(areaAddress, areaBytes, pages, data, sites);
         }
     }
 
@@ -57,6 +60,11 @@ public final class ProbeJournal {
     /// @param address virtual address of the first
     /// @param order binary logarithm of how many
     public record Block(long address, int order) {}
+
+    /// A piece of memory for each CPU of the guest.
+    ///
+    /// @param pointer how the guest's kernel names it: its distance from the gs base of each CPU
+    public record PerCpuData(long pointer) {}
 
     /// A place that is changed.
     ///
@@ -81,6 +89,9 @@ public final class ProbeJournal {
                 out.write("area 0x%x %d%n".formatted(changes.areaAddress(), changes.areaBytes()));
                 for (Block block : changes.blocks()) {
                     out.write("block 0x%x %d%n".formatted(block.address(), block.order()));
+                }
+                for (PerCpuData data : changes.perCpu()) {
+                    out.write("percpu 0x%x%n".formatted(data.pointer()));
                 }
                 for (Site site : changes.sites()) {
                     out.write("site 0x%x %s%n".formatted(site.address(), site.physical()));
@@ -118,6 +129,7 @@ public final class ProbeJournal {
             throw damaged("its first or last line is missing");
         }
         List<Block> blocks = new ArrayList<>();
+        List<PerCpuData> perCpu = new ArrayList<>();
         List<Site> sites = new ArrayList<>();
         long areaAddress = 0;
         int areaBytes = 0;
@@ -131,6 +143,7 @@ public final class ProbeJournal {
                         areaBytes = Integer.parseInt(words[2]);
                     }
                     case "block" -> blocks.add(new Block(address, Integer.parseInt(words[2])));
+                    case "percpu" -> perCpu.add(new PerCpuData(address));
                     case "site" -> sites.add(new Site(address, new PhysicalAddress(hex(words[2]))));
                     default -> throw damaged("it says '" + line + "'");
                 }
@@ -138,7 +151,7 @@ public final class ProbeJournal {
                 throw damaged("it says '" + line + "'");
             }
         }
-        return Optional.of(new Changes(areaAddress, areaBytes, blocks, sites));
+        return Optional.of(new Changes(areaAddress, areaBytes, blocks, perCpu, sites));
     }
 
     private static long hex(String word) {

@@ -7,6 +7,7 @@ import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.PhysicalAddress;
 import dev.plumbline.probe.ProbeJournal.Block;
 import dev.plumbline.probe.ProbeJournal.Changes;
+import dev.plumbline.probe.ProbeJournal.PerCpuData;
 import dev.plumbline.probe.ProbeJournal.Site;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,6 +21,7 @@ class ProbeJournalTest {
             0xffff_ffff_8100_1000L,
             4096,
             List.of(new Block(0xffff_8880_0100_0000L, 0), new Block(0xffff_8880_0200_0000L, 10)),
+            List.of(new PerCpuData(0x607f_1234_5640L)),
             List.of(new Site(0xffff_ffff_8100_2004L, new PhysicalAddress(0x100_2004))));
 
     @TempDir
@@ -40,7 +42,7 @@ class ProbeJournalTest {
 
     @Test
     void aSecondWritingReplacesTheFirstAndLeavesNothingBeside() throws Exception {
-        journal().write(CHANGES.withBlocks(List.of()));
+        journal().write(CHANGES.withLent(List.of(), List.of()));
         journal().write(CHANGES);
         assertThat(journal().read()).contains(CHANGES);
         try (var files = Files.list(directory.resolve("state"))) {

@@ -8,10 +8,9 @@ import static dev.plumbline.x86.Assembler.Register.RSI;
 
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.probe.ProbeJournal.Block;
+import dev.plumbline.probe.ProbeJournal.PerCpuData;
 import dev.plumbline.x86.Assembler;
 import dev.plumbline.x86.Assembler.Condition;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -39,11 +38,38 @@ final class GuestAllocation {
         code.label("finished");
     }
 
+    /// Emits the allocation of [Counters] behind that of the blocks. Their pointer is made the second word of the last
+    /// block.
+    static void emitCounters(Assembler code, long allocator, boolean hasReservedArgument, int flags) {
+        code.test(RBX).jump(Condition.EQUAL, "nowhere");
+        Counters.emitAllocation(code, allocator, hasReservedArgument, flags);
+        code.store(RBX, 8, RAX).label("nowhere");
+    }
+
     /// Emits the giving back of blocks.
     static void emitFreeing(Assembler code, long freer, List<Block> blocks) {
         for (Block block : blocks) {
             code.move(RDI, block.address()).moveInt(RSI, block.order()).call(freer);
         }
+    }
+
+    /// Emits the giving back of per-CPU data.
+    static void emitFreeingPerCpu(Assembler code, long freer, List<PerCpuData> perCpu) {
+        for (PerCpuData data : perCpu) {
+            code.move(RDI, data.pointer()).call(freer);
+        }
+    }
+
+    /// Takes the pointer of [Counters] out of the last block.
+    ///
+    /// @return none if memory ran out
+    static List<PerCpuData> counters(GuestText text, long last) throws GuestException {
+        if (last == 0) {
+            return List.of();
+        }
+        long pointer = text.readLong(last + 8);
+        text.writeData(last + 8, new byte[8]);
+        return pointer == 0 ? List.of() : List.of(new PerCpuData(pointer));
     }
 
     /// Follows the chain from the last block, and clears the links.
@@ -59,9 +85,7 @@ final class GuestAllocation {
                         "the guest's allocator gave a block at 0x%x, which cannot be".formatted(block));
             }
             addresses.addFirst(block);
-            long before = ByteBuffer.wrap(text.read(block, 8))
-                    .order(ByteOrder.LITTLE_ENDIAN)
-                    .getLong();
+            long before = text.readLong(block);
             text.writeData(block, new byte[8]);
             block = before;
         }

@@ -1,6 +1,7 @@
 package dev.plumbline.probe.inline;
 
 import dev.plumbline.kernel.LinuxKernel;
+import dev.plumbline.kernel.PerCpu;
 import dev.plumbline.kernel.SymbolTable;
 import dev.plumbline.machine.CodeWriter.CodePatch;
 import dev.plumbline.machine.GuestException;
@@ -27,7 +28,8 @@ import java.util.Set;
 public final class InlineEngine implements ProbeEngine {
     private static final int AREA_BYTES = 4096;
     private static final int RING_ORDER = 10;
-    private static final int SLOTS_LOG2 = 12 + RING_ORDER - Recorder.SLOT_BYTES_LOG2;
+    private static final int RING_BYTES_LOG2 = 12 + RING_ORDER;
+    private static final int SLOTS_LOG2 = RING_BYTES_LOG2 - Recorder.SLOT_BYTES_LOG2;
     private static final int ENDBR_BYTES = 4;
 
     private final LinuxKernel kernel;
@@ -100,10 +102,12 @@ public final class InlineEngine implements ProbeEngine {
                 free.add(new Site(site, text.physical(site)));
             }
         }
-        changes = new Changes(area, AREA_BYTES, List.of(), withEntries(free));
+        changes = new Changes(area, AREA_BYTES, List.of(), List.of(), withEntries(free));
         journal.write(changes);
-        changes = changes.withBlocks(allocate());
+        changes = new RingMemory(kernel, text, changes).borrow(cpuCount(), RING_ORDER);
         journal.write(changes);
+        // Whatever the guest could spare is in the journal; now it must be enough.
+        RingMemory.verify(kernel, changes, cpuCount(), RING_ORDER);
         Assembler recorder = placeRecorder();
         Set<Long> switches = taskSwitches();
         List<CodePatch> calls = new ArrayList<>();
@@ -124,35 +128,21 @@ public final class InlineEngine implements ProbeEngine {
         return List.copyOf(all);
     }
 
-    private List<Block> allocate() throws GuestException {
-        int[] orders = new int[1 + cpuCount()];
-        Arrays.fill(orders, 1, orders.length, RING_ORDER);
-        long allocator = function("get_free_pages_noprof", "__get_free_pages");
-        InlineUndo undo = new InlineUndo(kernel, text, changes);
-        long last = new GuestCode(kernel, text, undo, area)
-                .run((code, flags) -> GuestAllocation.emitAllocation(code, allocator, orders, flags));
-        List<Block> blocks = GuestAllocation.chain(text, last, orders);
-        if (blocks.size() < orders.length) {
-            changes = changes.withBlocks(blocks);
-            throw new GuestException(kernel.machine().name() + " has no " + cpuCount() * 4
-                    + " MiB of contiguous memory to spare for the rings");
-        }
-        return blocks;
-    }
-
     private Assembler placeRecorder() throws GuestException {
         PhysicalMemory memory = kernel.machine().memory();
-        long counters = changes.blocks().getFirst().address();
+        PerCpu perCpu = kernel.perCpu();
+        Counters counters = new Counters(changes.perCpu().getFirst().pointer());
+        counters.start(text, perCpu, 1L << RING_BYTES_LOG2);
         long[] ringAddresses =
-                changes.blocks().stream().skip(1).mapToLong(Block::address).toArray();
+                changes.blocks().stream().mapToLong(Block::address).toArray();
         for (int cpu = 0; cpu < ringAddresses.length; cpu++) {
-            long counter = counters + ((long) cpu << Recorder.COUNTER_BYTES_LOG2);
-            text.writeData(counter, new Assembler(0).word(1L << SLOTS_LOG2).assemble());
-            rings.add(
-                    new RingReader(cpu, memory, text.physical(ringAddresses[cpu]), text.physical(counter), SLOTS_LOG2));
+            if (perCpu.possible()[cpu]) {
+                rings.add(new RingReader(
+                        cpu, memory, text.physical(ringAddresses[cpu]), counters.place(text, perCpu, cpu), SLOTS_LOG2));
+            }
         }
         Assembler code = new Assembler(area);
-        Recorder.emit(code, kernel.perCpuPlaces(), ringAddresses, counters, SLOTS_LOG2);
+        Recorder.emit(code, kernel.perCpuPlaces(), ringAddresses, counters, RING_BYTES_LOG2);
         text.writeCode(List.of(text.patch(area, code.assemble())));
         return code;
     }
@@ -172,18 +162,6 @@ public final class InlineEngine implements ProbeEngine {
 
     private int cpuCount() throws GuestException {
         return kernel.perCpu().bases().length;
-    }
-
-    // since 6.10 (commit b951aaff5035) allocation functions have a twin that is the real one
-    private long function(String... names) throws GuestException {
-        SymbolTable symbols = kernel.coreSymbols();
-        for (String name : names) {
-            var symbol = symbols.find(name);
-            if (symbol.isPresent()) {
-                return symbols.address(symbol.getAsInt());
-            }
-        }
-        throw new GuestException("the kernel has none of the functions " + String.join(", ", names));
     }
 
     private void rollBack(GuestException reason) {

@@ -62,16 +62,23 @@ final class InlineUndo {
 
     /// Gives the pages back to the guest.
     void freeBlocks() throws GuestException {
-        if (changes.blocks().isEmpty()) {
+        if (changes.blocks().isEmpty() && changes.perCpu().isEmpty()) {
             return;
         }
+        long pageFreer = function("free_pages");
+        long perCpuFreer = function("free_percpu");
+        new GuestCode(kernel, text, this, changes.areaAddress()).run((code, _) -> {
+            GuestAllocation.emitFreeing(code, pageFreer, changes.blocks());
+            GuestAllocation.emitFreeingPerCpu(code, perCpuFreer, changes.perCpu());
+        });
+    }
+
+    private long function(String name) throws GuestException {
         SymbolTable symbols = kernel.coreSymbols();
-        var freer = symbols.find("free_pages");
-        if (freer.isEmpty()) {
-            throw new GuestException("the kernel has no function free_pages, so the rings cannot be given back");
+        var function = symbols.find(name);
+        if (function.isEmpty()) {
+            throw new GuestException("the kernel has no function " + name + ", so the rings cannot be given back");
         }
-        long function = symbols.address(freer.getAsInt());
-        new GuestCode(kernel, text, this, changes.areaAddress())
-                .run((code, _) -> GuestAllocation.emitFreeing(code, function, changes.blocks()));
+        return symbols.address(function.getAsInt());
     }
 }
