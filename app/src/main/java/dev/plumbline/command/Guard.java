@@ -13,8 +13,15 @@ final class Guard implements AutoCloseable {
     private static final String LAUNCHER = "plumbline.launcher";
 
     /// Tries again for a while: the monitor may still belong to the one that was killed, or a task be in the recorder.
-    private static final String SCRIPT = "trap '' INT TERM HUP; read -r word; [ \"$word\" = done ] && exit; "
-            + "for _ in 1 2 3 4 5 6 7 8 9 10; do PLUMBLINE_AS_BUILT=1 \"$0\" detach --after-kill \"$1\" && exit; sleep 1; done";
+    private static final String SCRIPT = """
+            trap '' INT TERM HUP
+            read -r word
+            [ "$word" = done ] && exit
+            for _ in 1 2 3 4 5 6 7 8 9 10; do
+                PLUMBLINE_AS_BUILT=1 "$0" detach --after-kill "$1" && exit
+                sleep 1
+            done
+            """;
 
     private final Process process;
 

@@ -2,14 +2,12 @@ package dev.plumbline.guest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.extraction.FlowKind;
 import dev.plumbline.extraction.FlowNames;
 import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.GuestOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -31,8 +29,8 @@ class FunctionGraphGuestTest {
     @ParameterizedTest
     @CsvSource({"V6_1, 1", "V6_12, 2"})
     void flowsAreWhatTheGuestsOwnTracerRecords(GuestKernel version, int cpus) throws Exception {
-        try (GuestUnderTest guest = GuestUnderTest.boot(
-                GuestOptions.DEFAULT.withKernel(version).withCpus(cpus))) {
+        try (GuestUnderTest guest =
+                GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(cpus))) {
             String command = PROGRAM + " " + ROUNDS;
             Map<Integer, List<RanFunction>> graph = new GraphTracer(guest.guest()).record(command);
             List<RecordedFlow> flows = new ArrayList<>();
@@ -62,15 +60,19 @@ class FunctionGraphGuestTest {
                 String want = expected.usual(place);
                 String got = found.usual(place);
                 boolean fine = found.count(place, want) > 0 && expected.count(place, got) > 0;
-                System.err.println((fine ? "ok  " : "BAD ") + place + " graph " + expected.count(place, want) + "/" + expected.count(place)
+                System.err.println((fine ? "ok  " : "BAD ") + place + " graph " + expected.count(place, want) + "/"
+                        + expected.count(place)
                         + " ours " + found.count(place, got) + "/" + found.count(place) + " functions "
-                        + want.split("[ (]").length + " " + got.split("[ (]").length + (want.equals(got) ? "" : " other mode"));
+                        + want.split("[ (]").length + " " + got.split("[ (]").length
+                        + (want.equals(got) ? "" : " other mode"));
                 if (!fine) {
                     bad++;
                     int i = 0;
                     while (i < want.length() && i < got.length() && want.charAt(i) == got.charAt(i)) i++;
-                    System.err.println("   graph: " + want.substring(Math.max(0, i - 150), Math.min(want.length(), i + 150)));
-                    System.err.println("   ours : " + got.substring(Math.max(0, i - 150), Math.min(got.length(), i + 150)));
+                    System.err.println(
+                            "   graph: " + want.substring(Math.max(0, i - 150), Math.min(want.length(), i + 150)));
+                    System.err.println(
+                            "   ours : " + got.substring(Math.max(0, i - 150), Math.min(got.length(), i + 150)));
                 }
             }
             assertThat(bad).isZero();

@@ -103,13 +103,16 @@ public final class TracedCode {
         }
     }
 
-    // What only entry code calls is entry code, if it is not seen: do_user_addr_fault below exc_page_fault, for instance.
+    // What only entry code calls is entry code, if it is not seen: do_user_addr_fault below exc_page_fault, for
+    // instance.
     private void spreadRoles() {
         boolean isMore = true;
         while (isMore) {
             isMore = false;
             for (int function = 0; function < roles.length; function++) {
-                if (roles[function] == Role.NONE && !hasSite[function] && graph.function(function).owner() == null) {
+                if (roles[function] == Role.NONE
+                        && !hasSite[function]
+                        && graph.function(function).owner() == null) {
                     roles[function] = commonRole(graph.callers(function));
                     isMore |= roles[function] != Role.NONE;
                 }
@@ -121,7 +124,9 @@ public final class TracedCode {
         byte common = Role.NONE;
         for (CallEdge edge : callers) {
             byte role = edge.source() == CallGraph.NONE ? Role.NONE : roles[edge.source()];
-            if (!edge.isOwn() || role != Role.INTERRUPT && role != Role.EXCEPTION || common != Role.NONE && role != common) {
+            if (!edge.isOwn()
+                    || role != Role.INTERRUPT && role != Role.EXCEPTION
+                    || common != Role.NONE && role != common) {
                 return Role.NONE;
             }
             common = role;

@@ -14,6 +14,8 @@ import java.util.Set;
 /// For one thread at a time. The guest may run meanwhile and is never written to or paused.
 public final class LinuxKernel {
     private static final int EXPECTED_MODULE_SYMBOLS = 8192;
+    /// `__PAGE_OFFSET_BASE_L4` (Documentation/arch/x86/x86_64/mm.rst), of kernels that cannot move it.
+    private static final long DIRECT_MAP_WITHOUT_KASLR = 0xffff_8880_0000_0000L;
 
     private final Machine machine;
     private final KernelMemory memory;
@@ -173,6 +175,14 @@ public final class LinuxKernel {
             }
         }
         return false;
+    }
+
+    /// Virtual address at which all physical memory is mapped: that of physical address 0.
+    ///
+    /// @throws GuestException if guest memory cannot be read
+    public long directMapBase() throws GuestException {
+        var base = symbols.find("page_offset_base");
+        return base.isPresent() ? memory.s64(base.getAsLong()) : DIRECT_MAP_WITHOUT_KASLR;
     }
 
     /// Where code finds its CPU's number and task.

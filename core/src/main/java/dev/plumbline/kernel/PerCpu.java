@@ -4,4 +4,5 @@ package dev.plumbline.kernel;
 ///
 /// @param bases by CPU number: what to add to a per-CPU symbol's address; the CPU's gs base in kernel mode
 /// @param online by CPU number: whether the kernel uses it now
-public record PerCpu(long[] bases, boolean[] online) {}
+/// @param possible by CPU number: whether it may ever be used; only such a CPU has a base
+public record PerCpu(long[] bases, boolean[] online, boolean[] possible) {}

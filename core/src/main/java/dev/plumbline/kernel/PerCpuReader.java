@@ -2,7 +2,7 @@ package dev.plumbline.kernel;
 
 import dev.plumbline.machine.GuestException;
 
-/// Reads `__per_cpu_offset[nr_cpu_ids]` and `__cpu_online_mask`.
+/// Reads `__per_cpu_offset[nr_cpu_ids]`, `__cpu_online_mask` and `__cpu_possible_mask`.
 final class PerCpuReader {
     private static final int MOST_CPUS = 8192;
 
@@ -15,13 +15,23 @@ final class PerCpuReader {
             throw new KernelFormatException("nr_cpu_ids", countAt, count + " CPUs");
         }
         long[] bases = new long[count];
-        boolean[] online = new boolean[count];
         Block offsets = memory.block("__per_cpu_offset", symbols.address("__per_cpu_offset"), 8L * count);
-        Block mask = memory.block("__cpu_online_mask", symbols.address("__cpu_online_mask"), (count + 63) / 64 * 8L);
         for (int cpu = 0; cpu < count; cpu++) {
             bases[cpu] = offsets.s64(8L * cpu);
-            online[cpu] = (mask.u8(cpu / 8) >> (cpu % 8) & 1) != 0;
         }
-        return new PerCpu(bases, online);
+        return new PerCpu(
+                bases,
+                mask(memory, symbols, "__cpu_online_mask", count),
+                mask(memory, symbols, "__cpu_possible_mask", count));
+    }
+
+    private static boolean[] mask(KernelMemory memory, KernelSymbols symbols, String name, int count)
+            throws GuestException {
+        Block bits = memory.block(name, symbols.address(name), (count + 63) / 64 * 8L);
+        boolean[] mask = new boolean[count];
+        for (int cpu = 0; cpu < count; cpu++) {
+            mask[cpu] = (bits.u8(cpu / 8) >> (cpu % 8) & 1) != 0;
+        }
+        return mask;
     }
 }

@@ -40,15 +40,6 @@ final class StackReader {
         return stacks;
     }
 
-    /// The stack of a task that runs now, by CPU number; null for a CPU that is not online.
-    List<TaskStack> runningStacks(long currentTask) throws GuestException {
-        List<TaskStack> stacks = new ArrayList<>();
-        for (int cpu = 0; cpu < perCpu.bases().length; cpu++) {
-            stacks.add(perCpu.online()[cpu] ? read(memory.s64(perCpu.bases()[cpu] + currentTask)) : null);
-        }
-        return stacks;
-    }
-
     private TaskStack read(long task) throws GuestException {
         long lowest = memory.s64(task + stackAt);
         return new TaskStack(task, lowest, memory.s64(task + savedAt), lowest + STACK_BYTES);

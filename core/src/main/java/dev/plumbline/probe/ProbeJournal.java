@@ -23,6 +23,9 @@ import java.util.Optional;
 /// plumbline-journal 1
 /// area VIRTUAL-ADDRESS SIZE          where code of ours stands
 /// block VIRTUAL-ADDRESS ORDER        each block of pages that the guest lent
+/// percpu POINTER                     each piece of per-CPU data that the guest lent, by its per-CPU pointer
+/// mark NUMBER                        what tells memory that the guest lent, while it is lent and while it is returned
+/// returning                          whether memory is being returned: what does not bear the mark has been
 /// code VIRTUAL-ADDRESS PHYSICAL HEX  each other place that is changed, with the bytes that stood there
 /// site VIRTUAL-ADDRESS PHYSICAL      each NOP that becomes a call
 /// end
@@ -32,6 +35,7 @@ import java.util.Optional;
 public final class ProbeJournal {
     private static final String HEADER = "plumbline-journal 1";
     private static final String END = "end";
+    private static final String RETURNING = "returning";
     private static final int SHORTEST_CODE_BYTES = 5;
 
     private final Path file;
@@ -49,18 +53,35 @@ public final class ProbeJournal {
     /// @param areaAddress virtual address of our code
     /// @param areaBytes its length
     /// @param blocks what the guest's allocator lent
+    /// @param perCpu what the guest's per-CPU allocator lent
     /// @param sites where a call may stand in place of the 5-byte NOP
     /// @param codes where a jump or call into the area may stand in place of other instructions
-    public record Changes(long areaAddress, int areaBytes, List<Block> blocks, List<Site> sites, List<Code> codes) {
+    /// @param mark a random number that is written into memory which changes hands, so that after a kill it can
+    ///   be told whose it is
+    /// @param returning whether memory is being returned
+    public record Changes(
+            long areaAddress,
+            int areaBytes,
+            List<Block> blocks,
+            List<PerCpuData> perCpu,
+            List<Site> sites,
+            List<Code> codes,
+            long mark,
+            boolean returning) {
 
-        /// The same with the blocks that were lent meanwhile.
-        public Changes withBlocks(List<Block> lent) {
-            return new Changes(areaAddress, areaBytes, lent, sites, codes);
+        /// The same with what is lent now.
+        public Changes withLent(List<Block> pages, List<PerCpuData> data) {
+            return new Changes(areaAddress, areaBytes, pages, data, sites, codes, mark, returning);
         }
 
         /// The same with other sites.
         public Changes withSites(List<Site> others) {
-            return new Changes(areaAddress, areaBytes, blocks, others, codes);
+            return new Changes(areaAddress, areaBytes, blocks, perCpu, others, codes, mark, returning);
+        }
+
+        /// The same while what is lent is being returned.
+        public Changes asReturning() {
+            return new Changes(areaAddress, areaBytes, blocks, perCpu, sites, codes, mark, true);
         }
     }
 
@@ -69,6 +90,11 @@ public final class ProbeJournal {
     /// @param address virtual address of the first
     /// @param order binary logarithm of how many
     public record Block(long address, int order) {}
+
+    /// A piece of memory for each CPU of the guest.
+    ///
+    /// @param pointer how the guest's kernel names it: its distance from the gs base of each CPU
+    public record PerCpuData(long pointer) {}
 
     /// A place that is changed.
     ///
@@ -121,6 +147,13 @@ public final class ProbeJournal {
                 for (Block block : changes.blocks()) {
                     out.write("block 0x%x %d%n".formatted(block.address(), block.order()));
                 }
+                for (PerCpuData data : changes.perCpu()) {
+                    out.write("percpu 0x%x%n".formatted(data.pointer()));
+                }
+                out.write("mark 0x%x%n".formatted(changes.mark()));
+                if (changes.returning()) {
+                    out.write(RETURNING + "\n");
+                }
                 for (Code code : changes.codes()) {
                     String original = HexFormat.of().formatHex(code.original());
                     out.write("code 0x%x %s %s%n".formatted(code.address(), code.physical(), original));
@@ -162,10 +195,14 @@ public final class ProbeJournal {
             throw damaged("its first or last line is missing");
         }
         List<Block> blocks = new ArrayList<>();
+        List<PerCpuData> perCpu = new ArrayList<>();
         List<Site> sites = new ArrayList<>();
         List<Code> codes = new ArrayList<>();
         long areaAddress = 0;
         int areaBytes = 0;
+        long mark = 0;
+        boolean returning = lines.contains(RETURNING);
+        lines.remove(RETURNING);
         for (String line : lines.subList(1, lines.size() - 1)) {
             String[] words = line.split(" ");
             try {
@@ -176,6 +213,8 @@ public final class ProbeJournal {
                         areaBytes = Integer.parseInt(words[2]);
                     }
                     case "block" -> blocks.add(new Block(address, Integer.parseInt(words[2])));
+                    case "mark" -> mark = address;
+                    case "percpu" -> perCpu.add(new PerCpuData(address));
                     case "site" -> sites.add(new Site(address, new PhysicalAddress(hex(words[2]))));
                     case "code" -> codes.add(code(address, words));
                     default -> throw damaged("it says '" + line + "'");
@@ -184,7 +223,7 @@ public final class ProbeJournal {
                 throw damaged("it says '" + line + "'");
             }
         }
-        return Optional.of(new Changes(areaAddress, areaBytes, blocks, sites, codes));
+        return Optional.of(new Changes(areaAddress, areaBytes, blocks, perCpu, sites, codes, mark, returning));
     }
 
     private static Code code(long address, String[] words) {

@@ -141,6 +141,11 @@ public final class Assembler {
         return bytes(0x48 | source.high() << 2 | target.high(), 0x89, 0xc0 | source.low() << 3 | target.low());
     }
 
+    /// `mov target32, source32`: clears the upper half
+    public Assembler moveInt(Register target, Register source) {
+        return bytes(0x40 | source.high() << 2 | target.high(), 0x89, 0xc0 | source.low() << 3 | target.low());
+    }
+
     /// `movabs target, value`
     public Assembler move(Register target, long value) {
         return bytes(0x48 | target.high(), 0xb8 | target.low()).word(value);
@@ -171,6 +176,11 @@ public final class Assembler {
         return memory(1, source, base, displacement, 0x89);
     }
 
+    /// `mov [base + displacement], source32`
+    public Assembler storeInt(Register base, int displacement, Register source) {
+        return memory(0, source, base, displacement, 0x89);
+    }
+
     /// `lea target, [base + displacement]`
     public Assembler address(Register target, Register base, int displacement) {
         return memory(1, target, base, displacement, 0x8d);
@@ -180,6 +190,18 @@ public final class Assembler {
     public Assembler exchangeAdd(Register base, int displacement, Register register) {
         bytes(0xf0);
         return memory(1, register, base, displacement, 0x0f, 0xc1);
+    }
+
+    /// `xadd gs:[offset], register`, 64 bits: towards this CPU's interrupts one step, not towards other CPUs
+    public Assembler exchangeAddPerCpu(int offset, Register register) {
+        return bytes(0x65, 0x48 | register.high() << 2, 0x0f, 0xc1, 0x04 | register.low() << 3, 0x25)
+                .int32(offset);
+    }
+
+    /// `xadd gs:[base], register`, 64 bits
+    public Assembler exchangeAddPerCpu(Register base, Register register) {
+        bytes(0x65);
+        return memory(1, register, base, 0, 0x0f, 0xc1);
     }
 
     /// `add target, [base + displacement]`, 64 bits
@@ -205,6 +227,19 @@ public final class Assembler {
                         0x44 | target.low() << 3,
                         0xc0 | index.low() << 3 | base.low())
                 .bytes(0);
+    }
+
+    /// `add target, [index * 8 + table]`, 64 bits; the index is not rsp
+    ///
+    /// @param table an address within the lowest or the highest 2 GiB, where kernel text is
+    /// @throws IllegalArgumentException if it is not
+    public Assembler addWord(Register target, Register index, long table) {
+        return bytes(
+                        0x48 | target.high() << 2 | index.high() << 1,
+                        0x03,
+                        0x04 | target.low() << 3,
+                        0xc5 | index.low() << 3)
+                .absolute(table);
     }
 
     /// `add target32, value`: clears the upper half
@@ -354,13 +389,21 @@ public final class Assembler {
         return assembled;
     }
 
+    private Assembler absolute(long address) {
+        if (address != (int) address) {
+            throw new IllegalArgumentException("0x%x does not fit into a displacement".formatted(address));
+        }
+        return int32((int) address);
+    }
+
     private Assembler memory(int wide, Register register, Register base, int displacement, int... opcode) {
         int rex = 0x40 | wide << 3 | register.high() << 2 | base.high();
-        bytes(rex).bytes(opcode).bytes(0x80 | register.low() << 3 | base.low());
+        boolean isShort = displacement == (byte) displacement;
+        bytes(rex).bytes(opcode).bytes((isShort ? 0x40 : 0x80) | register.low() << 3 | base.low());
         if (base.low() == Register.RSP.low()) {
             bytes(0x24);
         }
-        return int32(displacement);
+        return isShort ? bytes(displacement) : int32(displacement);
     }
 
     private Assembler optionalRex(Register register) {

@@ -125,6 +125,7 @@ final class FakeLinux {
         symbol("nr_cpu_ids", 'D', data(8));
         symbol("__per_cpu_offset", 'D', data(64 * 8));
         symbol("__cpu_online_mask", 'D', data(8));
+        symbol("__cpu_possible_mask", 'D', data(8));
         symbol("kprobe_table", 'd', data(64 * 8));
         symbol("kprobe_insn_slots", 'd', data(types.size("kprobe_insn_cache")));
         emptyList(address("kprobe_insn_slots") + types.offset("kprobe_insn_cache.pages"));
@@ -224,6 +225,7 @@ final class FakeLinux {
             putLong(address("__per_cpu_offset") + 8L * cpu, bases[cpu]);
         }
         putLong(address("__cpu_online_mask"), (1L << bases.length - 1) - 1);
+        putLong(address("__cpu_possible_mask"), (1L << bases.length) - 1);
         return this;
     }
 

@@ -214,6 +214,7 @@ class LinuxKernelTest {
 
         assertThat(perCpu.bases()).containsExactly(0xffff_8880_0010_0000L, 0xffff_8880_0020_0000L, 7);
         assertThat(perCpu.online()).containsExactly(true, true, false);
+        assertThat(perCpu.possible()).containsExactly(true, true, true);
     }
 
     @Test

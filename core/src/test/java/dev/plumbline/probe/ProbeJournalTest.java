@@ -8,6 +8,7 @@ import dev.plumbline.machine.PhysicalAddress;
 import dev.plumbline.probe.ProbeJournal.Block;
 import dev.plumbline.probe.ProbeJournal.Changes;
 import dev.plumbline.probe.ProbeJournal.Code;
+import dev.plumbline.probe.ProbeJournal.PerCpuData;
 import dev.plumbline.probe.ProbeJournal.Site;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,9 +22,12 @@ class ProbeJournalTest {
             0xffff_ffff_8100_1000L,
             4096,
             List.of(new Block(0xffff_8880_0100_0000L, 0), new Block(0xffff_8880_0200_0000L, 10)),
+            List.of(new PerCpuData(0x607f_1234_5640L)),
             List.of(new Site(0xffff_ffff_8100_2004L, new PhysicalAddress(0x100_2004))),
             List.of(new Code(
-                    0xffff_ffff_8100_3000L, new PhysicalAddress(0x100_3000), new byte[] {0x55, 0x53, -1, 0, 1, 2})));
+                    0xffff_ffff_8100_3000L, new PhysicalAddress(0x100_3000), new byte[] {0x55, 0x53, -1, 0, 1, 2})),
+            0x8a5c_0000_0000_0001L,
+            false);
 
     @TempDir
     private Path directory;
@@ -43,7 +47,7 @@ class ProbeJournalTest {
 
     @Test
     void aSecondWritingReplacesTheFirstAndLeavesNothingBeside() throws Exception {
-        journal().write(CHANGES.withBlocks(List.of()));
+        journal().write(CHANGES.withLent(List.of(), List.of()));
         journal().write(CHANGES);
         assertThat(journal().read()).contains(CHANGES);
         try (var files = Files.list(directory.resolve("state"))) {

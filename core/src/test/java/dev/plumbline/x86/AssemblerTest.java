@@ -57,6 +57,7 @@ class AssemblerTest {
     void narrowFormsNameTheNarrowRegister() throws Exception {
         assertThat(text(a -> a.loadPerCpuInt(R10, 0x1c340))).isEqualTo("mov r10d, gs:[0x000000000001C340]");
         assertThat(text(a -> a.moveInt(R11, 1))).isEqualTo("mov r11d, 0x01");
+        assertThat(text(a -> a.moveInt(R10, RAX))).isEqualTo("mov r10d, eax");
         assertThat(text(a -> a.andInt(R11, 0xffff))).isEqualTo("and r11d, 0xFFFF");
         assertThat(text(a -> a.clear(RDI).clear(R12))).isEqualTo("xor edi, edi; xor r12d, r12d");
         assertThat(text(a -> a.compareInt(RDI, 255))).isEqualTo("cmp edi, 0xFF");
@@ -70,6 +71,15 @@ class AssemblerTest {
         assertThat(text(a -> a.store(R11, 8, R10))).isEqualTo("mov [r11+0x08], r10");
         assertThat(text(a -> a.address(R10, RSP, 16))).isEqualTo("lea r10, [rsp+0x10]");
         assertThat(text(a -> a.add(R11, R10, 8))).isEqualTo("add r11, [r10+0x08]");
+        assertThat(text(a -> a.store(R11, 0x1000, R10))).isEqualTo("mov [r11+0x1000], r10");
+        assertThat(text(a -> a.storeInt(R10, 4, RAX))).isEqualTo("mov [r10+0x04], eax");
+        assertThat(text(a -> a.addWord(R10, R11, BASE))).isEqualTo("add r10, [r11*8-0x7F000000]");
+    }
+
+    @Test
+    void perCpuFormsReachNearAndFar() throws Exception {
+        assertThat(text(a -> a.exchangeAddPerCpu(0x1c340, R11))).isEqualTo("xadd gs:[0x000000000001C340], r11");
+        assertThat(text(a -> a.exchangeAddPerCpu(R10, RAX))).isEqualTo("xadd gs:[r10], rax");
     }
 
     @Test

@@ -43,8 +43,6 @@ import java.util.concurrent.locks.LockSupport;
 final class FtraceGate {
     /// What the gate takes of our code, at its end.
     static final int BYTES = 4096;
-    /// Where in the page of counters the tickets are counted: behind the last CPU's counter.
-    static final int TICKETS_AT = 4088;
 
     private static final List<String> DOORS = List.of("ftrace_modify_all_code", "arch_ftrace_update_code");
     private static final Assembler.Register[] SAVED = {RAX, RCX, RDX, RSI, RDI, R8, R9, R10, R11, R12, RBX};

@@ -6,14 +6,8 @@ import static dev.plumbline.x86.Assembler.Register.RBX;
 import static dev.plumbline.x86.Assembler.Register.RDI;
 import static dev.plumbline.x86.Assembler.Register.RSI;
 
-import dev.plumbline.machine.GuestException;
-import dev.plumbline.probe.ProbeJournal.Block;
 import dev.plumbline.x86.Assembler;
 import dev.plumbline.x86.Assembler.Condition;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.ArrayList;
-import java.util.List;
 
 /// Memory that the guest's own page allocator gave us, and takes back.
 final class GuestAllocation {
@@ -27,48 +21,26 @@ final class GuestAllocation {
 
     private GuestAllocation() {}
 
-    /// Emits the allocation of one block for each order. Each block's first word is made to point to the block
-    /// before, so that the last one, the result, leads to all.
-    static void emitAllocation(Assembler code, long allocator, int[] orders, int flags) {
+    /// Emits the allocation of one block for each order, of which the last is the largest there is. A block's first
+    /// word is made to point to the block before, so that the last one, the result, leads to all; the mark and the
+    /// order are written where [Loan] looks for them.
+    static void emitAllocation(Assembler code, long allocator, int[] orders, int flags, long mark) {
         code.jump("start").label("orders").bytes(orders).bytes(END).label("start");
         code.address(R12, "orders");
         code.label("next").loadByte(RSI, R12, 0).compareInt(RSI, END).jump(Condition.EQUAL, "finished");
         code.add(R12, 1).moveInt(RDI, flags).call(allocator);
         code.test(RAX).jump(Condition.EQUAL, "finished");
-        code.store(RAX, 0, RBX).move(RBX, RAX).jump("next");
+        code.store(RAX, Loan.PREVIOUS_AT, RBX).move(RBX, RAX);
+        code.loadByte(RSI, R12, -1).store(RAX, Loan.ORDER_AT, RSI);
+        code.move(RSI, mark).store(RAX, Loan.MARK_AT, RSI).jump("next");
         code.label("finished");
     }
 
-    /// Emits the giving back of blocks.
-    static void emitFreeing(Assembler code, long freer, List<Block> blocks) {
-        for (Block block : blocks) {
-            code.move(RDI, block.address()).moveInt(RSI, block.order()).call(freer);
-        }
-    }
-
-    /// Follows the chain from the last block, and clears the links.
-    ///
-    /// @param orders as they were asked for
-    /// @return the blocks in the order of allocation; fewer than asked for if memory ran out
-    /// @throws GuestException if the chain is not one that the allocation makes
-    static List<Block> chain(GuestText text, long last, int[] orders) throws GuestException {
-        List<Long> addresses = new ArrayList<>();
-        for (long block = last; block != 0; ) {
-            if ((block & 4095) != 0 || addresses.size() == orders.length || addresses.contains(block)) {
-                throw new GuestException(
-                        "the guest's allocator gave a block at 0x%x, which cannot be".formatted(block));
-            }
-            addresses.addFirst(block);
-            long before = ByteBuffer.wrap(text.read(block, 8))
-                    .order(ByteOrder.LITTLE_ENDIAN)
-                    .getLong();
-            text.writeData(block, new byte[8]);
-            block = before;
-        }
-        List<Block> blocks = new ArrayList<>();
-        for (int i = 0; i < addresses.size(); i++) {
-            blocks.add(new Block(addresses.get(i), orders[i]));
-        }
-        return blocks;
+    /// Emits the allocation of [Counters] behind that of the blocks. Their pointer is made the second word of the last
+    /// block.
+    static void emitCounters(Assembler code, long allocator, boolean hasReservedArgument, int flags) {
+        code.test(RBX).jump(Condition.EQUAL, "nowhere");
+        Counters.emitAllocation(code, allocator, hasReservedArgument, flags);
+        code.store(RBX, Loan.COUNTERS_AT, RAX).label("nowhere");
     }
 }

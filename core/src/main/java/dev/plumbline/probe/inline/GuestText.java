@@ -13,6 +13,8 @@ import dev.plumbline.machine.PhysicalMemory;
 import dev.plumbline.machine.Registers;
 import dev.plumbline.machine.VirtualAddress;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.List;
 
 /// What the inline engine needs of a guest, by virtual address: reading, writing code and data, pausing, registers.
@@ -53,6 +55,12 @@ final class GuestText {
         byte[] bytes = new byte[sizeBytes];
         space.read(new VirtualAddress(address), MemorySegment.ofArray(bytes));
         return bytes;
+    }
+
+    long readLong(long address) throws GuestException {
+        return ByteBuffer.wrap(read(address, Long.BYTES))
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .getLong();
     }
 
     byte[] readPhysical(PhysicalAddress address, int sizeBytes) throws GuestException {

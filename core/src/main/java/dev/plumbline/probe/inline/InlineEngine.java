@@ -1,6 +1,7 @@
 package dev.plumbline.probe.inline;
 
 import dev.plumbline.kernel.LinuxKernel;
+import dev.plumbline.kernel.PerCpu;
 import dev.plumbline.kernel.SymbolTable;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.GuestGoneException;
@@ -14,8 +15,8 @@ import dev.plumbline.probe.ProbeJournal.Changes;
 import dev.plumbline.probe.ProbeJournal.Site;
 import dev.plumbline.probe.RunLock;
 import dev.plumbline.x86.Assembler;
+import java.security.SecureRandom;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -30,7 +31,8 @@ public final class InlineEngine implements ProbeEngine {
     private static final int WITH_GATE_BYTES = AREA_BYTES + FtraceGate.BYTES;
     private static final int FURTHEST_IN_PAGE = 4096 - InlineSites.BYTES;
     private static final int RING_ORDER = 10;
-    static final int SLOTS_LOG2 = 12 + RING_ORDER - Recorder.SLOT_BYTES_LOG2;
+    private static final int RING_BYTES_LOG2 = 12 + RING_ORDER;
+    static final int SLOTS_LOG2 = RING_BYTES_LOG2 - Recorder.SLOT_BYTES_LOG2;
     private static final int ENDBR_BYTES = 4;
 
     private final LinuxKernel kernel;
@@ -119,14 +121,25 @@ public final class InlineEngine implements ProbeEngine {
         }
         gate = FtraceGate.at(kernel, text, area + AREA_BYTES);
         List<Site> all = located(chosen);
-        changes = new Changes(area, WITH_GATE_BYTES, List.of(), withEntries(all), List.of(gate.door()));
+        changes = new Changes(
+                area,
+                WITH_GATE_BYTES,
+                List.of(),
+                List.of(),
+                withEntries(all),
+                List.of(gate.door()),
+                new SecureRandom().nextLong(),
+                false);
         journal.write(changes);
         gate.build();
         gate.shut();
-        changes = changes.withBlocks(allocate());
+        changes = new RingMemory(kernel, text, changes).borrow(cpuCount(), RING_ORDER);
         journal.write(changes);
+        Loan.clear(text, changes.blocks());
+        // Whatever the guest could spare is in the journal; now it must be enough.
+        RingMemory.verify(kernel, changes, cpuCount(), RING_ORDER);
         Assembler recorder = placeRecorder();
-        gate.countAt(changes.blocks().getFirst().address() + FtraceGate.TICKETS_AT);
+        gate.countAt(Loan.ticketsAddress(kernel, changes));
         Set<Long> switches = taskSwitches();
         long plain = recorder.address("recorder");
         long timed = recorder.address("timed");
@@ -154,35 +167,21 @@ public final class InlineEngine implements ProbeEngine {
         return List.copyOf(all);
     }
 
-    private List<Block> allocate() throws GuestException {
-        int[] orders = new int[1 + cpuCount()];
-        Arrays.fill(orders, 1, orders.length, RING_ORDER);
-        long allocator = function("get_free_pages_noprof", "__get_free_pages");
-        InlineUndo undo = new InlineUndo(kernel, text, changes);
-        long last = new GuestCode(kernel, text, undo, area)
-                .run((code, flags) -> GuestAllocation.emitAllocation(code, allocator, orders, flags));
-        List<Block> blocks = GuestAllocation.chain(text, last, orders);
-        if (blocks.size() < orders.length) {
-            changes = changes.withBlocks(blocks);
-            throw new GuestException(kernel.machine().name() + " has no " + cpuCount() * 4
-                    + " MiB of contiguous memory to spare for the rings");
-        }
-        return blocks;
-    }
-
     private Assembler placeRecorder() throws GuestException {
         PhysicalMemory memory = kernel.machine().memory();
-        long counters = changes.blocks().getFirst().address();
+        PerCpu perCpu = kernel.perCpu();
+        Counters counters = new Counters(changes.perCpu().getFirst().pointer());
+        counters.start(text, perCpu, 1L << RING_BYTES_LOG2);
         long[] ringAddresses =
-                changes.blocks().stream().skip(1).mapToLong(Block::address).toArray();
+                changes.blocks().stream().mapToLong(Block::address).toArray();
         for (int cpu = 0; cpu < ringAddresses.length; cpu++) {
-            long counter = counters + ((long) cpu << Recorder.COUNTER_BYTES_LOG2);
-            text.writeData(counter, new Assembler(0).word(1L << SLOTS_LOG2).assemble());
-            rings.add(
-                    new RingReader(cpu, memory, text.physical(ringAddresses[cpu]), text.physical(counter), SLOTS_LOG2));
+            if (perCpu.possible()[cpu]) {
+                rings.add(new RingReader(
+                        cpu, memory, text.physical(ringAddresses[cpu]), counters.place(text, perCpu, cpu), SLOTS_LOG2));
+            }
         }
         Assembler code = new Assembler(area + BorrowedTask.HEADER_BYTES);
-        Recorder.emit(code, kernel.perCpuPlaces(), ringAddresses, counters, SLOTS_LOG2);
+        Recorder.emit(code, kernel.perCpuPlaces(), ringAddresses, counters, RING_BYTES_LOG2);
         text.writeCode(List.of(text.patch(area + BorrowedTask.HEADER_BYTES, code.assemble())));
         return code;
     }
@@ -204,25 +203,16 @@ public final class InlineEngine implements ProbeEngine {
         return kernel.perCpu().bases().length;
     }
 
-    // since 6.10 (commit b951aaff5035) allocation functions have a twin that is the real one
-    private long function(String... names) throws GuestException {
-        SymbolTable symbols = kernel.coreSymbols();
-        for (String name : names) {
-            var symbol = symbols.find(name);
-            if (symbol.isPresent()) {
-                return symbols.address(symbol.getAsInt());
-            }
-        }
-        throw new GuestException("the kernel has none of the functions " + String.join(", ", names));
-    }
-
-    private void rollBack(GuestException reason) {
+    private void rollBack(GuestException reason) throws GuestException {
         try {
             if (changes != null) {
                 undo(kernel, text, journal, changes);
             }
         } catch (GuestException e) {
-            reason.addSuppressed(e);
+            throw new GuestException(
+                    reason.getMessage() + "; and not all could be taken back: " + e.getMessage()
+                            + "; try plumbline detach later",
+                    reason);
         }
     }
 

@@ -39,16 +39,13 @@ final class InlineUndo {
         if (gate.isPresent()) {
             gate.get().openForGood();
         }
-        if (!changes.blocks().isEmpty()) {
-            clearAll(gate);
-            // A second attempt must not give them back twice: should this one be killed now, they are lost.
-            journal.write(changes.withBlocks(List.of()));
-            try {
-                freeBlocks();
-            } catch (GuestException e) {
-                journal.write(changes);
-                throw e;
-            }
+        clearAll(gate);
+        Loan loan = Loan.of(kernel, text, changes);
+        if (!loan.isEmpty()) {
+            loan.mark();
+            journal.write(loan.asReturning());
+            giveBack(loan);
+            journal.write(changes.withLent(List.of(), List.of()).asReturning());
         }
         if (gate.isPresent()) {
             gate.get().openForGood();
@@ -149,14 +146,19 @@ final class InlineUndo {
         }
     }
 
-    private void freeBlocks() throws GuestException {
-        SymbolTable symbols = kernel.coreSymbols();
-        var freer = symbols.find("free_pages");
-        if (freer.isEmpty()) {
-            throw new GuestException("the kernel has no function free_pages, so the rings cannot be given back");
-        }
-        long function = symbols.address(freer.getAsInt());
+    private void giveBack(Loan loan) throws GuestException {
+        long pageFreer = function("free_pages");
+        long perCpuFreer = function("free_percpu");
         new GuestCode(kernel, text, this, changes.areaAddress())
-                .run((code, _) -> GuestAllocation.emitFreeing(code, function, changes.blocks()));
+                .run((code, _) -> loan.emitReturn(code, pageFreer, perCpuFreer));
+    }
+
+    private long function(String name) throws GuestException {
+        SymbolTable symbols = kernel.coreSymbols();
+        var function = symbols.find(name);
+        if (function.isEmpty()) {
+            throw new GuestException("the kernel has no function " + name + ", so the rings cannot be given back");
+        }
+        return symbols.address(function.getAsInt());
     }
 }

@@ -10,68 +10,88 @@ import dev.plumbline.kernel.PerCpuPlaces;
 import dev.plumbline.x86.Assembler;
 
 /// The code that a probed function calls first. It is called from where the function tracer's call would stand, so
-/// r10, r11 and the flags are free; everything else is as the function's caller left it.
+/// rax, r10, r11 and the flags are free; everything else is as the function's caller left it. (No caller counts on rax:
+/// the kernel's own trampolines for BPF programs at this place do not save it either, `arch_prepare_bpf_trampoline`
+/// since 5.5.)
 ///
 /// A slot of a ring has four 64-bit words:
 /// ```
-/// 0  lap number << 32 | low half of the address behind the site's call; written last, so it commits the slot
+/// 0  lap number << 32 | low half of the address behind the site's call; the lap is written last, so it commits the
+///    slot
 /// 1  the function's return address
 /// 2  the current task
-/// 3  where the return address stands on the stack
+/// 3  where the site's return address stands on the stack: 8 below the function's
 /// ```
 /// A reading of the time stamp counter takes a slot of its own before the call's, with a low half of 0 and the
 /// reading as word 1. It is taken where tasks are switched, which is enough to order what a task did on different
 /// CPUs.
 ///
 /// The low half tells a site because all kernel and module text lies in one 2 GiB window. The lap number is the
-/// index of the event divided by the number of slots; the index starts at one lap, so that a zeroed ring holds no
-/// event. Reserving a slot is one locked addition: interrupts, NMIs and tasks that are moved to another CPU between
-/// reading the CPU's number and this get slots of their own.
+/// place in the ring's endless course divided by the ring's length; the course starts at one lap, so that a zeroed
+/// ring holds no event. Reserving a slot is one addition to the [Counters] of this CPU that also says which CPU that
+/// is: interrupts and NMIs, and tasks that are moved to another CPU between any two instructions, get slots of their
+/// own.
 final class Recorder {
     static final int SLOT_BYTES_LOG2 = 5;
-    /// Distance of the CPUs' counters, a cache line each.
-    static final int COUNTER_BYTES_LOG2 = 6;
 
-    private Recorder() {}
+    /// From the word that stands in the slot to where the function's return address stands.
+    static final int FRAME_BYTES = 8;
+
+    private final Assembler code;
+    private final PerCpuPlaces places;
+    private final Counters counters;
+    private final int ringBytesLog2;
+
+    private Recorder(Assembler code, PerCpuPlaces places, Counters counters, int ringBytesLog2) {
+        this.code = code;
+        this.places = places;
+        this.counters = counters;
+        this.ringBytesLog2 = ringBytesLog2;
+    }
 
     /// Emits the recorder and its table of rings.
     ///
     /// @param code where to; the labels `recorder` and `timed` will be its entries
-    /// @param places where the kernel keeps the CPU's number and task
+    /// @param places where the kernel keeps the current task
     /// @param rings virtual addresses of the rings, by CPU number
-    /// @param counters virtual address of the counters
-    /// @param slotsLog2 binary logarithm of the number of slots of a ring
-    static void emit(Assembler code, PerCpuPlaces places, long[] rings, long counters, int slotsLog2) {
-        code.align(64).label("timed").push(RAX).push(RDX);
-        code.readTimeStampCounter().shiftLeft(RDX, 32).or(RDX, RAX);
-        emitReservation(code, places, counters, slotsLog2);
-        code.store(R11, 8, RDX);
-        code.shiftRight(RAX, slotsLog2).shiftLeft(RAX, 32).store(R11, 0, RAX);
-        code.pop(RDX).pop(RAX);
-        code.label("recorder").push(RAX);
-        emitReservation(code, places, counters, slotsLog2);
-        code.load(R10, RSP, 16).store(R11, 8, R10);
-        code.loadPerCpu(R10, places.currentTask()).store(R11, 16, R10);
-        code.address(R10, RSP, 16).store(R11, 24, R10);
-        code.shiftRight(RAX, slotsLog2).shiftLeft(RAX, 32);
-        code.loadInt(R10, RSP, 8).or(RAX, R10).store(R11, 0, RAX);
-        code.pop(RAX).ret();
+    /// @param ringBytesLog2 binary logarithm of a ring's length
+    static void emit(Assembler code, PerCpuPlaces places, long[] rings, Counters counters, int ringBytesLog2) {
         code.align(64).label("rings");
         for (long ring : rings) {
             code.word(ring);
         }
+        new Recorder(code, places, counters, ringBytesLog2).emit();
     }
 
-    // Leaves the slot's address in r11 and its index in rax.
-    private static void emitReservation(Assembler code, PerCpuPlaces places, long counters, int slotsLog2) {
-        code.loadPerCpuInt(RAX, places.cpuNumber());
-        code.move(R10, RAX)
-                .shiftLeft(R10, COUNTER_BYTES_LOG2)
-                .move(R11, counters)
-                .add(R10, R11);
-        code.moveInt(R11, 1).exchangeAdd(R10, 0, R11);
-        code.address(R10, "rings").loadWord(R10, R10, RAX);
-        code.move(RAX, R11);
-        code.andInt(R11, (1 << slotsLog2) - 1).shiftLeft(R11, SLOT_BYTES_LOG2).add(R11, R10);
+    private void emit() {
+        code.align(64).label("timed").push(RDX).readTimeStampCounter();
+        code.shiftLeft(RDX, 32).or(RDX, RAX);
+        reserve();
+        code.store(R10, 8, RDX).pop(RDX);
+        code.clear(R11);
+        commit();
+        code.label("recorder");
+        reserve();
+        code.load(R11, RSP, 8).store(R10, 8, R11);
+        code.loadPerCpu(R11, places.currentTask()).store(R10, 16, R11);
+        code.store(R10, 24, RSP);
+        code.loadInt(R11, RSP, 0);
+        commit();
+        code.ret();
+    }
+
+    /// Leaves the slot's address in r10 and its place in the course, below the CPU's number, in rax.
+    private void reserve() {
+        code.moveInt(RAX, 1 << SLOT_BYTES_LOG2);
+        counters.emitReservation(code, RAX, R10);
+        code.move(R11, RAX).shiftRight(R11, Counters.CPU_SHIFT);
+        code.moveInt(R10, RAX).andInt(R10, (1 << ringBytesLog2) - 1);
+        code.addWord(R10, R11, code.address("rings"));
+    }
+
+    /// Takes the slot's low half from r11.
+    private void commit() {
+        code.storeInt(R10, 0, R11);
+        code.shiftRight(RAX, ringBytesLog2).storeInt(R10, 4, RAX);
     }
 }

@@ -77,7 +77,7 @@ final class RingReader {
                         (WINDOW | commit) - InlineSites.BYTES,
                         batch.get(ValueLayout.JAVA_LONG, at + 8),
                         batch.get(ValueLayout.JAVA_LONG, at + 16),
-                        batch.get(ValueLayout.JAVA_LONG, at + 24));
+                        batch.get(ValueLayout.JAVA_LONG, at + 24) + Recorder.FRAME_BYTES);
             }
             next++;
             seen++;
@@ -100,7 +100,7 @@ final class RingReader {
 
     private long head() throws GuestException {
         memory.read(counter, counterWord);
-        long head = counterWord.get(ValueLayout.JAVA_LONG, 0);
+        long head = Counters.course(counterWord.get(ValueLayout.JAVA_LONG, 0)) >>> Recorder.SLOT_BYTES_LOG2;
         if (head < next) {
             throw new GuestException(
                     "the event counter of CPU " + cpu + " ran backwards; something in the guest changed it");
