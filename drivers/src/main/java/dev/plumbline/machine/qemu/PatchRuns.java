@@ -4,33 +4,25 @@ import dev.plumbline.machine.CodeWriter.CodePatch;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.PhysicalAddress;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 
-/// Writes patches to the RAM of a guest that stands still. Patches that lie close together, as those of all function
-/// entries do, are written in one piece with what stands between them, read before: a system call costs as much as
-/// copying some thousand bytes.
+/// Patches to be written to the RAM of a guest that stands still. Those that lie close together, as those of all
+/// function entries do, are written in one piece with what stands between them, read before: a system call costs as
+/// much as copying some thousand bytes. Which those are is found out at once, and the guest has to stand still only
+/// for [#write].
 final class PatchRuns {
     private static final int LONGEST_RUN_BYTES = 1 << 18;
     private static final int LARGEST_GAP_BYTES = 1 << 12;
 
     private final QemuMemory memory;
-    private final MemorySegment piece = MemorySegment.ofArray(new byte[LONGEST_RUN_BYTES]);
+    private final List<List<CodePatch>> runs = new ArrayList<>();
+    private final byte[] piece = new byte[LONGEST_RUN_BYTES];
 
-    PatchRuns(QemuMemory memory) {
+    PatchRuns(QemuMemory memory, List<CodePatch> patches) {
         this.memory = memory;
-    }
-
-    /// Writes them as if one by one, in order.
-    void write(List<CodePatch> patches) throws GuestException {
-        for (int first = 0; first < patches.size(); ) {
-            int behind = runFrom(first, patches);
-            if (behind == first + 1) {
-                CodePatch alone = patches.get(first);
-                memory.write(alone.address(), MemorySegment.ofArray(alone.bytes()));
-            } else {
-                writeTogether(patches.subList(first, behind));
-            }
-            first = behind;
+        for (int first = 0; first < patches.size(); first += runs.getLast().size()) {
+            runs.add(patches.subList(first, runFrom(first, patches)));
         }
     }
 
@@ -58,14 +50,29 @@ final class PatchRuns {
         return patch.address().value() + patch.bytes().length;
     }
 
+    /// Writes them as if one by one, in order.
+    void write() throws GuestException {
+        for (List<CodePatch> run : runs) {
+            if (run.size() == 1) {
+                CodePatch alone = run.getFirst();
+                memory.write(alone.address(), MemorySegment.ofArray(alone.bytes()));
+            } else {
+                writeTogether(run);
+            }
+        }
+    }
+
     private void writeTogether(List<CodePatch> run) throws GuestException {
         PhysicalAddress start = run.getFirst().address();
-        MemorySegment bytes = piece.asSlice(0, end(run.getLast()) - start.value());
+        MemorySegment bytes = MemorySegment.ofArray(piece).asSlice(0, end(run.getLast()) - start.value());
         memory.read(start, bytes);
         for (CodePatch patch : run) {
-            long offset = patch.address().value() - start.value();
-            MemorySegment.copy(MemorySegment.ofArray(patch.bytes()), 0, bytes, offset, patch.bytes().length);
+            put(patch, start.value());
         }
         memory.write(start, bytes);
+    }
+
+    private void put(CodePatch patch, long start) {
+        System.arraycopy(patch.bytes(), 0, piece, (int) (patch.address().value() - start), patch.bytes().length);
     }
 }

@@ -27,18 +27,23 @@ final class QemuCodeWriter implements CodeWriter {
         for (CodePatch patch : patches) {
             memory.hostAddress(patch.address(), patch.bytes().length);
         }
-        try (Pausing.Pause _ = pausing.pause()) {
-            if (translating) {
-                writeThroughStub(patches);
-            } else {
-                new PatchRuns(memory).write(patches);
-            }
+        if (translating) {
+            writeThroughStub(patches);
+        } else {
+            writeToMemory(new PatchRuns(memory, patches));
         }
     }
 
     private void writeThroughStub(List<CodePatch> patches) throws GuestException {
-        try (DebugStub stub = DebugStub.open(qmp, pid)) {
+        try (Pausing.Pause _ = pausing.pause();
+                DebugStub stub = DebugStub.open(qmp, pid)) {
             stub.write(patches);
+        }
+    }
+
+    private void writeToMemory(PatchRuns runs) throws GuestException {
+        try (Pausing.Pause _ = pausing.pause()) {
+            runs.write();
         }
     }
 }

@@ -40,7 +40,7 @@ class PatchRunsTest {
                 int offset = (int) (patch.address().value() - START.value());
                 System.arraycopy(patch.bytes(), 0, expected, offset, patch.bytes().length);
             }
-            new PatchRuns(memory).write(patches);
+            new PatchRuns(memory, patches).write();
 
             byte[] now = new byte[SIZE];
             memory.read(START, MemorySegment.ofArray(now));

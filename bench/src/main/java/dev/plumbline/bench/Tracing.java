@@ -1,0 +1,137 @@
+package dev.plumbline.bench;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.plumbline.machine.GuestException;
+import dev.plumbline.testbed.GuestKernel;
+import dev.plumbline.testbed.GuestOptions;
+import dev.plumbline.testbed.TestGuest;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// What tracing costs a guest that runs the fixed loop of system calls, and the monitor host. Each round runs the loop
+/// without probes, with all of them in each mode, and with the kernel's own function tracer, one after the other.
+public final class Tracing implements AutoCloseable {
+    private static final String TRACER = "echo %s >/sys/kernel/tracing/current_tracer";
+    private static final double LOOP_SECONDS = 2;
+
+    private final String plumbline;
+    private final Path directory;
+    private final TestGuest guest;
+    private final Stops stops;
+    private final Map<String, List<Double>> measured = new LinkedHashMap<>();
+
+    private Tracing(String plumbline, String kernel) throws IOException {
+        this.plumbline = plumbline;
+        directory = Files.createTempDirectory("plumbline-bench-");
+        Path socket = directory.resolve("qmp");
+        GuestOptions options = GuestOptions.DEFAULT
+                .withKernel(GuestKernel.ofSeries(kernel).orElseThrow())
+                .withExtraQemuArguments("-qmp", "unix:" + socket + ",server=on,wait=off");
+        guest = TestGuest.boot("bench-" + ProcessHandle.current().pid(), options);
+        stops = new Stops(socket);
+    }
+
+    /// Prints a line for each figure: its name, a tab, the median of all rounds.
+    ///
+    /// @param arguments the launcher, the kernel's series, how many rounds
+    public static void main(String[] arguments) throws Exception {
+        int rounds = Integer.parseInt(arguments[2]);
+        try (Tracing tracing = new Tracing(arguments[0], arguments[1])) {
+            for (int round = 0; round < rounds; round++) {
+                tracing.round();
+            }
+            tracing.measured.forEach((name, values) -> System.out.printf("%s\t%.4f%n", name, median(values)));
+            tracing.recorder();
+        }
+    }
+
+    private static double median(List<Double> values) {
+        return values.stream().sorted().toList().get((values.size() - 1) / 2);
+    }
+
+    private void round() throws IOException, InterruptedException {
+        double none = loop().micros();
+        keep("none", none);
+        double full = mode("full", List.of(), none);
+        if (TraceRun.has(plumbline, "--mode")) {
+            mode("edge", List.of("--mode", "edge"), none);
+            mode("lossless", List.of("--mode", "lossless"), none);
+        }
+        guest.execChecked(TRACER.formatted("function"));
+        double tracer = loop().micros();
+        guest.execChecked(TRACER.formatted("nop"));
+        keep("tracer", tracer);
+        keep("tracer ratio", tracer / none);
+        keep("added ratio", (tracer - none) / (full - none));
+    }
+
+    private void keep(String name, double value) {
+        measured.computeIfAbsent(name, _ -> new ArrayList<>()).add(value);
+    }
+
+    private double mode(String mode, List<String> options, double none) throws IOException, InterruptedException {
+        stops.soFar();
+        try (TraceRun trace = new TraceRun(plumbline, "qemu:" + guest.name(), options)) {
+            keepPauses(mode + " arm");
+            // The first loop warms both sides up.
+            long iterations = loop().iterations();
+            double before = trace.coreSeconds();
+            long start = System.nanoTime();
+            Loop loop = loop();
+            double seconds = (System.nanoTime() - start) / 1e9;
+            double host = trace.coreSeconds() - before;
+            iterations += loop.iterations();
+            stops.soFar();
+            JsonNode summary = trace.end();
+            keepPauses(mode + " disarm");
+            double events =
+                    summary.path("events").asDouble() + summary.path("dropped").asDouble();
+            keep(mode, loop.micros());
+            keep(mode + " ratio", loop.micros() / none);
+            keep(mode + " host", host / seconds);
+            keep(mode + " dropped", summary.path("dropped").asDouble());
+            keep(mode + " events", events / iterations);
+            keep(mode + " rate", events / iterations / loop.micros());
+            // In edge mode there are next to none.
+            if (events > iterations) {
+                keep(mode + " event nanos", (loop.micros() - none) * 1e3 * iterations / events);
+            }
+            return loop.micros();
+        }
+    }
+
+    private void keepPauses(String when) throws IOException {
+        Stops.Paused paused = stops.soFar();
+        keep(when + " longest", paused.longest());
+        keep(when + " total", paused.total());
+    }
+
+    private record Loop(long iterations, double micros) {}
+
+    private Loop loop() throws GuestException {
+        String[] words =
+                guest.execChecked("syscall-loop %.0fs".formatted(LOOP_SECONDS)).split(" ");
+        return new Loop(Long.parseLong(words[0]), Double.parseDouble(words[2]));
+    }
+
+    private void recorder() throws IOException, InterruptedException {
+        try (TraceRun _ = new TraceRun(plumbline, "qemu:" + guest.name(), List.of())) {
+            // The trace has the guest's monitor; this reads its memory over the other one.
+            stops.close();
+            System.out.printf("instructions\t%d%n", RecorderCode.instructions(directory.resolve("qmp")));
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        stops.close();
+        guest.close();
+        Files.deleteIfExists(directory.resolve("qmp"));
+        Files.deleteIfExists(directory);
+    }
+}
