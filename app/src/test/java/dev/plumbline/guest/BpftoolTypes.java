@@ -1,5 +1,6 @@
 package dev.plumbline.guest;
 
+import dev.plumbline.kernel.StructLayout;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -10,22 +11,31 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/// Structures and constants as `bpftool btf dump … format raw` prints them: the judge of the product's own reader.
-///
-/// @param structures the first structure or union of each name, with the offsets in bits of its members, those of
-///   anonymous inner ones among them; bit fields are left out
-/// @param constants values of all enumerations' constants
-record BpftoolTypes(Map<String, Map<String, Long>> structures, Map<String, Long> constants) {
-    private static final Pattern TYPE = Pattern.compile("\\[(\\d+)] (STRUCT|UNION) '(.*)' size=\\d+ vlen=\\d+");
+/// Types and constants as `bpftool btf dump … format raw` prints them: the judge of the product's own reader.
+final class BpftoolTypes {
+    private static final Pattern TYPE = Pattern.compile("\\[(\\d+)] (\\w+) '(.*?)'(.*)");
     private static final Pattern MEMBER =
             Pattern.compile("\\t'(.*)' type_id=(\\d+) bits_offset=(\\d+)( bitfield_size=\\d+)?");
     private static final Pattern CONSTANT = Pattern.compile("\\t'(.*)' val=(-?\\d+)");
+    private static final Pattern NUMBER = Pattern.compile("(\\w+)=(\\d+)");
+    private static final Set<String> SAME_AS_ANOTHER = Set.of("TYPEDEF", "CONST", "VOLATILE", "RESTRICT", "TYPE_TAG");
+    private static final Set<String> WITH_MEMBERS = Set.of("STRUCT", "UNION");
     private static final String ANONYMOUS = "(anon)";
 
-    private record Member(String name, int type, long bits) {}
+    private final Map<Integer, Type> types = new HashMap<>();
+    private final Map<String, Integer> structures = new LinkedHashMap<>();
+    private final Map<String, Long> constants = new HashMap<>();
+
+    private BpftoolTypes() {}
+
+    private record Type(String kind, Map<String, Integer> numbers, List<Member> members) {}
+
+    private record Member(String name, int type, long bits, boolean isBitField) {}
 
     /// Has bpftool read a BTF section.
     static BpftoolTypes of(byte[] btf) throws IOException {
@@ -35,9 +45,11 @@ record BpftoolTypes(Map<String, Map<String, Long>> structures, Map<String, Long>
             Process bpftool = new ProcessBuilder(program(), "btf", "dump", "file", file.toString(), "format", "raw")
                     .redirectErrorStream(true)
                     .start();
+            BpftoolTypes types = new BpftoolTypes();
             try (BufferedReader lines = bpftool.inputReader(StandardCharsets.ISO_8859_1)) {
-                return read(lines);
+                types.read(lines);
             }
+            return types;
         } finally {
             Files.delete(file);
         }
@@ -49,43 +61,110 @@ record BpftoolTypes(Map<String, Map<String, Long>> structures, Map<String, Long>
         return Files.isExecutable(path) ? path.toString() : "bpftool";
     }
 
-    private static BpftoolTypes read(BufferedReader lines) throws IOException {
-        Map<Integer, List<Member>> members = new HashMap<>();
-        Map<String, Integer> numbers = new LinkedHashMap<>();
-        Map<String, Long> constants = new HashMap<>();
-        List<Member> current = new ArrayList<>();
+    private void read(BufferedReader lines) throws IOException {
+        List<Member> members = new ArrayList<>();
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
             Matcher type = TYPE.matcher(line);
             Matcher member = MEMBER.matcher(line);
             Matcher constant = CONSTANT.matcher(line);
             if (type.matches()) {
-                current = new ArrayList<>();
-                members.put(Integer.valueOf(type.group(1)), current);
-                numbers.putIfAbsent(type.group(3), Integer.valueOf(type.group(1)));
-            } else if (member.matches() && member.group(4) == null) {
-                current.add(new Member(
-                        member.group(1), Integer.parseInt(member.group(2)), Long.parseLong(member.group(3))));
+                members = new ArrayList<>();
+                add(Integer.parseInt(type.group(1)), type, members);
+            } else if (member.matches()) {
+                members.add(new Member(
+                        member.group(1),
+                        Integer.parseInt(member.group(2)),
+                        Long.parseLong(member.group(3)),
+                        member.group(4) != null));
             } else if (constant.matches()) {
                 constants.putIfAbsent(constant.group(1), Long.valueOf(constant.group(2)));
             }
         }
-        numbers.remove(ANONYMOUS);
-        Map<String, Map<String, Long>> structures = new LinkedHashMap<>();
-        numbers.forEach((name, number) -> {
-            Map<String, Long> offsets = new LinkedHashMap<>();
-            flatten(number, 0, members, offsets);
-            structures.put(name, offsets);
-        });
-        return new BpftoolTypes(structures, constants);
+        structures.remove(ANONYMOUS);
     }
 
-    private static void flatten(int type, long start, Map<Integer, List<Member>> members, Map<String, Long> offsets) {
-        for (Member member : members.getOrDefault(type, List.of())) {
+    private void add(int number, Matcher line, List<Member> members) {
+        Map<String, Integer> numbers = new HashMap<>();
+        NUMBER.matcher(line.group(4))
+                .results()
+                .forEach(pair -> numbers.put(pair.group(1), Integer.parseUnsignedInt(pair.group(2))));
+        types.put(number, new Type(line.group(2), numbers, members));
+        if (WITH_MEMBERS.contains(line.group(2))) {
+            structures.putIfAbsent(line.group(3), number);
+        }
+    }
+
+    /// The value of a constant of whatever enumeration.
+    long constant(String name) {
+        return constants.get(name);
+    }
+
+    /// All structures and unions that have a name.
+    List<String> structures() {
+        return List.copyOf(structures.keySet());
+    }
+
+    /// The names of a structure's members, those of anonymous inner ones among them; bit fields are left out.
+    Set<String> members(String structure) {
+        Map<String, Member> members = new LinkedHashMap<>();
+        flatten(structures.get(structure), 0, members);
+        members.values().removeIf(Member::isBitField);
+        return members.keySet();
+    }
+
+    /// The size of a structure, in bytes.
+    long sizeBytes(String structure) {
+        return sizeBytes(structures.get(structure).intValue());
+    }
+
+    /// Where the member at the end of a path of names lies, if there is one.
+    Optional<StructLayout.Member> member(String structure, String path) {
+        int type = structures.getOrDefault(structure, 0);
+        long bits = 0;
+        for (String name : path.split("\\.")) {
+            Map<String, Member> members = new HashMap<>();
+            flatten(target(type), 0, members);
+            Member member = members.get(name);
+            if (member == null) {
+                return Optional.empty();
+            }
+            bits += member.bits();
+            type = member.type();
+        }
+        Type found = types.get(target(type));
+        long elements = found.kind().equals("ARRAY") ? found.numbers().get("nr_elems") : 1;
+        return Optional.of(new StructLayout.Member(bits / 8, sizeBytes(type), elements));
+    }
+
+    private void flatten(int type, long start, Map<String, Member> flat) {
+        Type structure = types.get(type);
+        for (Member member : structure == null ? List.<Member>of() : structure.members()) {
             if (member.name().equals(ANONYMOUS)) {
-                flatten(member.type(), start + member.bits(), members, offsets);
+                flatten(target(member.type()), start + member.bits(), flat);
             } else {
-                offsets.putIfAbsent(member.name(), start + member.bits());
+                flat.putIfAbsent(
+                        member.name(),
+                        new Member(member.name(), member.type(), start + member.bits(), member.isBitField()));
             }
         }
+    }
+
+    /// The type behind typedefs and qualifiers.
+    private int target(int type) {
+        Type named = types.get(type);
+        return named != null && SAME_AS_ANOTHER.contains(named.kind())
+                ? target(named.numbers().get("type_id"))
+                : type;
+    }
+
+    private long sizeBytes(int type) {
+        Type target = types.get(target(type));
+        return switch (target.kind()) {
+            case "PTR" -> 8;
+            case "ARRAY" ->
+                target.numbers().get("nr_elems")
+                        * sizeBytes(target.numbers().get("type_id").intValue());
+            default -> target.numbers().get("size");
+        };
     }
 }

@@ -57,6 +57,8 @@ interface DumpContract {
         assertThat(dumped.tasks()).isEqualTo(live.tasks()).isNotEmpty();
         assertThat(dumped.records().equals(live.records())).as("probe sites").isTrue();
         assertThat(dumped.systemCalls()).isEqualTo(live.systemCalls());
+        assertThat(dumped.perCpu()).usingRecursiveComparison().isEqualTo(live.perCpu());
+        assertThat(dumped.patchPlaces()).usingRecursiveComparison().isEqualTo(live.patchPlaces());
         assertThat(dumped.graph().functions().equals(live.graph().functions()))
                 .as("functions")
                 .isTrue();

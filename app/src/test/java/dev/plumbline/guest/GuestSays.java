@@ -65,6 +65,28 @@ final class GuestSays {
                 .toList();
     }
 
+    /// Where each module's sections of code lie, those that are freed once it is loaded left out.
+    Map<String, List<Long>> textSections() throws GuestException {
+        Map<String, List<Long>> sections = new TreeMap<>();
+        for (String line : lines("cd /sys/module && grep . */sections/.*text* | grep -v init.text")) {
+            sections.computeIfAbsent(line.substring(0, line.indexOf('/')), _ -> new ArrayList<>())
+                    .add(Long.parseUnsignedLong(line.substring(line.indexOf(":0x") + 3), 16));
+        }
+        return sections;
+    }
+
+    /// Where kprobes are.
+    Long[] kprobes() throws GuestException {
+        return lines("cat /sys/kernel/debug/kprobes/list").stream()
+                .map(line -> Long.parseUnsignedLong(line, 0, line.indexOf(' '), 16))
+                .toArray(Long[]::new);
+    }
+
+    /// The names of the functions that the guest's own tracer has a call in.
+    List<String> enabledFunctions() throws GuestException {
+        return lines("cut -d' ' -f1 /sys/kernel/tracing/enabled_functions");
+    }
+
     /// The lines of available_filter_functions.
     List<String> tracedFunctions() throws GuestException {
         return lines("cat /sys/kernel/tracing/available_filter_functions");

@@ -26,6 +26,7 @@ record LinuxGuestTest(GuestKernel kernel, int cpus)
         implements SymbolsContract,
                 TracerContract,
                 TasksContract,
+                PerCpuContract,
                 SystemCallsContract,
                 TypesContract,
                 MutationContract,

@@ -17,7 +17,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 
-/// The direct edges that GNU objdump finds in a kernel's code: the verifier of [CallGraph]. It shares nothing with what
+/// The direct edges and the indirect sites that GNU objdump finds in a kernel's code: the verifier of [CallGraph]. It
+/// shares nothing with what
 /// it verifies but the bytes and the symbols.
 public final class ObjdumpEdges {
     private static final Set<String> PREFIXES = Set.of(
@@ -27,11 +28,13 @@ public final class ObjdumpEdges {
 
     private final KernelCode code;
     private final List<Edge> branches = new ArrayList<>();
+    private final ObjdumpSites sites;
     private long[] functionStarts = new long[1024];
     private int functionCount;
 
     private ObjdumpEdges(KernelCode code) {
         this.code = code;
+        this.sites = new ObjdumpSites(code.symbols());
     }
 
     /// A direct call, or a direct jump out of its function.
@@ -47,23 +50,24 @@ public final class ObjdumpEdges {
         }
     }
 
-    /// The edges, ascending by site.
-    public static List<Edge> of(KernelCode code) throws IOException {
+    /// The first edges and indirect sites that only one of the two has; empty if objdump and the graph agree.
+    public static List<String> differences(KernelCode code, CallGraph graph) throws IOException {
         Path file = Files.createTempFile("plumbline", ".elf");
         try {
             ElfFile.write(code, file);
-            ObjdumpEdges edges = new ObjdumpEdges(code);
-            edges.run(file);
-            return edges.leaving();
+            ObjdumpEdges objdump = new ObjdumpEdges(code);
+            objdump.run(file);
+            List<String> differences = objdump.differences(graph);
+            differences.addAll(objdump.sites.differences(graph));
+            return differences;
         } finally {
             Files.delete(file);
         }
     }
 
-    /// The first edges that only one of the two has; empty if objdump and the graph agree.
-    public static List<String> differences(KernelCode code, CallGraph graph) throws IOException {
+    private List<String> differences(CallGraph graph) {
         Set<Edge> theirs = new TreeSet<>(ORDER);
-        theirs.addAll(of(code));
+        theirs.addAll(leaving());
         Set<Edge> ours = new TreeSet<>(ORDER);
         for (CallEdge edge : graph.edges()) {
             ours.add(edge(graph, edge));
@@ -128,7 +132,7 @@ public final class ObjdumpEdges {
 
     // "ffffffff81000010:\tbnd call ffffffff81000040 <f+0x8>"
     private void readInstruction(String line, int tab) {
-        if (line.indexOf('*', tab) >= 0 || !mayBranch(line, tab)) {
+        if (!mayBranch(line, tab)) {
             return;
         }
         String[] words = line.substring(tab + 1).trim().split("\\s+");
@@ -138,8 +142,13 @@ public final class ObjdumpEdges {
         }
         String how = how(words[word]);
         String operand = word + 1 < words.length ? words[word + 1].replaceFirst("^0x", "") : "";
-        if (how != null && isHexadecimal(operand)) {
-            long site = Long.parseUnsignedLong(line.substring(0, tab - 1).trim(), 16);
+        long site = Long.parseUnsignedLong(line.substring(0, tab - 1).trim(), 16);
+        if (operand.startsWith("*")) {
+            sites.addStarred(
+                    site,
+                    words[word],
+                    line.substring(line.indexOf('*', tab) + 1).trim());
+        } else if (how != null && isHexadecimal(operand)) {
             long target = Long.parseUnsignedLong(operand, 16);
             branches.add(new Edge(site, functionStarts[functionCount - 1], target, how));
         }
@@ -168,6 +177,7 @@ public final class ObjdumpEdges {
         Arrays.sort(starts);
         List<Edge> leaving = new ArrayList<>();
         for (Edge edge : branches) {
+            sites.addDirect(edge);
             long end = end(starts, edge.function());
             boolean isWithin = edge.target() - edge.function() >= 0 && edge.target() - end < 0;
             if (edge.how().equals("call") || !isWithin) {
