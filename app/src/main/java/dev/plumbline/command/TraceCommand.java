@@ -3,10 +3,12 @@ package dev.plumbline.command;
 import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.extraction.FlowBuilder;
 import dev.plumbline.extraction.FunctionSelection;
+import dev.plumbline.extraction.ModuleWatch;
 import dev.plumbline.extraction.TaskStructs;
 import dev.plumbline.extraction.TracedCode;
 import dev.plumbline.extraction.Whitelist;
 import dev.plumbline.kernel.FtraceRecord;
+import dev.plumbline.kernel.KernelCode;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.kernel.SystemCall;
 import dev.plumbline.machine.GuestException;
@@ -23,11 +25,13 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -114,12 +118,21 @@ final class TraceCommand implements Callable<Integer> {
         for (String name : systemCalls) {
             wanted.add(SystemCallNames.find(calls, name).name());
         }
-        CallGraph graph = CallGraph.of(kernel.code());
-        FunctionSelection selection = FunctionSelection.all(graph, calls).without(whitelist());
+        KernelCode kernelCode = kernel.code();
+        CallGraph graph = CallGraph.of(kernelCode);
+        Whitelist leftOutByName = whitelist();
+        Function<CallGraph, FunctionSelection> selecting =
+                each -> FunctionSelection.all(each, calls).without(leftOutByName);
+        FunctionSelection selection = selecting.apply(graph);
         TracedCode code = TracedCode.of(graph, calls, selection.functions());
         List<Long> sites = usable(kernel, selection.sites());
         PrintWriter out = file == null ? spec.commandLine().getOut() : new PrintWriter(Files.newBufferedWriter(file));
-        try (Guard _ = Guard.start(vm)) {
+        try (Guard _ = Guard.start(vm);
+                ModuleWatch modules = new ModuleWatch(
+                        kernel,
+                        kernelCode,
+                        selecting,
+                        (of, functions) -> TracedCode.of(of, calls, functions.functions()))) {
             FlowFormat output = format.output(out);
             FlowFilter filter = new FlowFilter(wanted, comms, output);
             FlowBuilder flows = new FlowBuilder(
@@ -131,7 +144,8 @@ final class TraceCommand implements Callable<Integer> {
                 leftOut = 0;
                 tellLeftOut(engine);
                 start = System.nanoTime();
-                follow(kernel, engine, flows, start);
+                follow(kernel, engine, flows, modules, start);
+                modules.stop();
                 engine.disarm();
                 drain(engine, flows);
                 dropped = engine.lost();
@@ -163,12 +177,19 @@ final class TraceCommand implements Callable<Integer> {
         return Arrays.stream(sites).filter(free::contains).boxed().toList();
     }
 
-    private void follow(LinuxKernel kernel, ProbeEngine engine, FlowBuilder flows, long start) throws GuestException {
+    private void follow(LinuxKernel kernel, ProbeEngine engine, FlowBuilder flows, ModuleWatch modules, long start)
+            throws GuestException {
         long lookedAt = start;
         while (!interrupted && (forNanos == null || System.nanoTime() - start < forNanos)) {
             long events = engine.poll(flows);
             flows.settle();
             tellLeftOut(engine);
+            Optional<TracedCode> changed = modules.look(engine);
+            if (changed.isPresent()) {
+                flows.codeChanged(changed.get());
+                modules.join();
+                say("modules have come or gone: %,d probes are set now".formatted(engine.siteCount()));
+            }
             if (events == 0) {
                 LockSupport.parkNanos(IDLE_NANOS);
             }

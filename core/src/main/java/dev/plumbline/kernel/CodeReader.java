@@ -27,7 +27,7 @@ final class CodeReader {
         regions.add(read(null, text, symbols.address("_etext") - text));
         for (KernelModule module : modules) {
             if (module.textSizeBytes() != 0) {
-                regions.add(read(module.name(), module.base(), module.textSizeBytes()));
+                regions.add(region(module));
             }
         }
         regions.sort(Comparator.comparing(CodeRegion::baseAddress, Long::compareUnsigned));
@@ -38,6 +38,11 @@ final class CodeReader {
             }
         }
         return regions;
+    }
+
+    /// One module's code.
+    CodeRegion region(KernelModule module) throws GuestException {
+        return read(module.name(), module.base(), module.textSizeBytes());
     }
 
     // Native memory that the collector frees: it is handed to a native decoder and must not count against the heap.

@@ -210,6 +210,22 @@ public final class LinuxKernel {
         });
     }
 
+    /// One module's code as it is in memory now.
+    ///
+    /// @param module with code, and not being loaded any more
+    /// @throws GuestException if guest memory cannot be read or makes no sense, as when the module has gone
+    public ModuleCode moduleCode(KernelModule module) throws GuestException {
+        return consistently(() -> {
+            ModuleReader reader = moduleReader();
+            CodeRegion region = new CodeReader(memory, symbols).region(module);
+            SymbolTableBuilder own = new SymbolTableBuilder(1024);
+            reader.addSymbols(module, own);
+            PatchPlaces places =
+                    new PatchPlacesReader(memory, symbols, btf).read(readFtraceRecords(), reader, module, region);
+            return new ModuleCode(module, region, own.build(), places);
+        });
+    }
+
     /// Checks that this very kernel still runs in the guest, so that what was read belongs together.
     ///
     /// @throws GuestException if the guest has ended, or was rebooted since the kernel was opened

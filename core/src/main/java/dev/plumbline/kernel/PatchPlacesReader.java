@@ -48,6 +48,21 @@ final class PatchPlacesReader {
         return new PatchPlaces(ftrace, keys, takeSorted(), kprobes());
     }
 
+    /// Those of one module; kprobes are left out.
+    PatchPlaces read(List<FtraceRecord> records, ModuleReader moduleReader, KernelModule module, CodeRegion region)
+            throws GuestException {
+        for (FtraceRecord record : records) {
+            if (region.contains(record.address())) {
+                add(record.address());
+            }
+        }
+        long[] ftrace = takeSorted();
+        addTable("jump_entries", "num_jump_entries", JUMP_ENTRY_BYTES, moduleReader, module);
+        long[] keys = takeSorted();
+        addTable("static_call_sites", "num_static_call_sites", STATIC_CALL_SITE_BYTES, moduleReader, module);
+        return new PatchPlaces(ftrace, keys, takeSorted(), new long[0]);
+    }
+
     private void addCore(String start, String stop, int entryBytes) throws GuestException {
         var first = symbols.find(start);
         var last = symbols.find(stop);

@@ -1,6 +1,7 @@
 package dev.plumbline.probe;
 
 import dev.plumbline.machine.GuestException;
+import java.util.List;
 
 /// Probes that are set in a guest. For one thread at a time.
 public interface ProbeEngine extends AutoCloseable {
@@ -21,6 +22,32 @@ public interface ProbeEngine extends AutoCloseable {
     /// How long the guest's own tracer was made room for so far, in nanoseconds: time in which places that it was
     /// to use, and those that it had left, held no probe.
     long asideNanos();
+
+    /// Plans to have probes at these places and no others, since modules came or went. Nothing is changed yet. Only
+    /// one plan at a time, and none while probes are being taken out.
+    ///
+    /// @param chosen places as when the probes were set
+    /// @throws GuestException if the guest cannot be read
+    Change change(List<Long> chosen) throws GuestException;
+
+    /// Probes at other places than before.
+    interface Change {
+        /// Writes down what will be changed. Takes a while, and may be done on any thread.
+        ///
+        /// @throws GuestException if that is not possible; [#apply] is not allowed then
+        void writeDown() throws GuestException;
+
+        /// Sets the probes, after they have been written down.
+        ///
+        /// @throws GuestException if the guest cannot be reached
+        void apply() throws GuestException;
+    }
+
+    /// Looks whether the probes in modules are still where they were set, and sets them again where a module has gone
+    /// and come back.
+    ///
+    /// @throws GuestException if the guest cannot be read
+    void recheck() throws GuestException;
 
     /// How many events have been handed out, readings of the time stamp counter among them.
     long seen();

@@ -145,10 +145,24 @@ final class ArmedSites {
         }
     }
 
-    /// They hold no probe any more.
-    void forgetArmed() {
-        armed.clear();
-        used.clear();
+    /// Looks whether probes in modules still stand: a module that went and came back in between has none.
+    void recheckModules() throws GuestException {
+        TextPages pages = new TextPages(text);
+        for (int site = armed.nextSetBit(0); site >= 0; site = armed.nextSetBit(site + 1)) {
+            Site each = sites[site];
+            if (!kernel.image().contains(each.address())
+                    && !Arrays.equals(
+                            pages.read(each.physical(), InlineSites.BYTES),
+                            call(each).bytes())) {
+                armed.clear(site);
+                retry = true;
+            }
+        }
+    }
+
+    /// All of them, ascending.
+    List<Site> all() {
+        return List.of(sites);
     }
 
     private int find(long address) {

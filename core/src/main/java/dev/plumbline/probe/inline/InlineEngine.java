@@ -1,5 +1,6 @@
 package dev.plumbline.probe.inline;
 
+import dev.plumbline.kernel.KernelModule;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.kernel.PerCpu;
 import dev.plumbline.kernel.SymbolTable;
@@ -7,6 +8,8 @@ import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.GuestGoneException;
 import dev.plumbline.machine.Pausing;
 import dev.plumbline.machine.PhysicalMemory;
+import dev.plumbline.machine.Translation;
+import dev.plumbline.machine.VirtualAddress;
 import dev.plumbline.probe.CallEventSink;
 import dev.plumbline.probe.ProbeEngine;
 import dev.plumbline.probe.ProbeJournal;
@@ -17,9 +20,11 @@ import dev.plumbline.probe.RunLock;
 import dev.plumbline.x86.Assembler;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /// Arms inline probes, reads what they record, and takes them out again.
@@ -42,6 +47,7 @@ public final class InlineEngine implements ProbeEngine {
     private final long area;
     private final List<RingReader> rings = new ArrayList<>();
     private Changes changes;
+    private List<Site> entries = List.of();
     private FtraceGate gate;
     private ArmedSites sites;
     private boolean standsAside;
@@ -120,6 +126,7 @@ public final class InlineEngine implements ProbeEngine {
                     + ", perhaps by probes whose journal is gone; reboot the guest");
         }
         gate = FtraceGate.at(kernel, text, area + AREA_BYTES);
+        entries = located(List.copyOf(GuestCode.sites(kernel)));
         List<Site> all = located(chosen);
         changes = new Changes(
                 area,
@@ -148,22 +155,23 @@ public final class InlineEngine implements ProbeEngine {
         sites.takeFree();
     }
 
-    // Where pages are small the next one may be anywhere.
+    // A module may have gone meanwhile, and where pages are small the next one may be anywhere.
     private List<Site> located(List<Long> chosen) throws GuestException {
         List<Site> located = new ArrayList<>();
         for (long site : chosen) {
-            if (kernel.image().contains(site) || (site & 4095) <= FURTHEST_IN_PAGE) {
+            if (kernel.image().contains(site)) {
                 located.add(new Site(site, text.physical(site)));
+            } else if ((site & 4095) <= FURTHEST_IN_PAGE
+                    && kernel.addressSpace().translate(new VirtualAddress(site)) instanceof Translation.Mapped mapped) {
+                located.add(new Site(site, mapped.address()));
             }
         }
         return located;
     }
 
-    private List<Site> withEntries(List<Site> sites) throws GuestException {
-        Set<Site> all = new LinkedHashSet<>(sites);
-        for (long entry : GuestCode.sites(kernel)) {
-            all.add(new Site(entry, text.physical(entry)));
-        }
+    private List<Site> withEntries(List<Site> others) {
+        Set<Site> all = new LinkedHashSet<>(others);
+        all.addAll(entries);
         return List.copyOf(all);
     }
 
@@ -236,16 +244,70 @@ public final class InlineEngine implements ProbeEngine {
             }
             asideSince = standsAside ? asideSince : System.nanoTime();
             standsAside = true;
-        } else if (standsAside && gate.isIdle()) {
+        } else if (standsAside ? gate.isIdle() : sites.wantsRetry()) {
             try (Pausing.Pause _ = text.pausing().pause()) {
-                if (!gate.isIdle()) {
+                if (standsAside && !gate.isIdle()) {
                     return;
                 }
                 sites.takeFree();
             }
+            asideNanos += standsAside ? System.nanoTime() - asideSince : 0;
             standsAside = false;
-            asideNanos += System.nanoTime() - asideSince;
         }
+    }
+
+    @Override
+    public Change change(List<Long> chosen) throws GuestException {
+        kernel.addressSpace().forgetTranslations();
+        Map<Long, Site> now = new HashMap<>();
+        for (Site site : sites.all()) {
+            now.put(site.address(), site);
+        }
+        List<Site> next = new ArrayList<>();
+        List<Long> unknown = new ArrayList<>();
+        for (long site : chosen) {
+            Site known = kernel.image().contains(site) ? now.remove(site) : null;
+            if (known != null) {
+                next.add(known);
+            } else {
+                now.remove(site);
+                unknown.add(site);
+            }
+        }
+        next.addAll(located(unknown));
+        // A call of ours may stand in a module until its memory is given back.
+        List<KernelModule> modules = kernel.modules();
+        now.values().stream()
+                .filter(site -> kernel.image().contains(site.address()) || isIn(modules, site.address()))
+                .forEach(next::add);
+        return new Change() {
+            private Changes planned;
+
+            @Override
+            public void writeDown() throws GuestException {
+                planned = changes.withSites(withEntries(next));
+                journal.write(planned);
+            }
+
+            @Override
+            public void apply() throws GuestException {
+                changes = planned;
+                sites.use(next);
+                if (!standsAside) {
+                    sites.takeFree();
+                }
+            }
+        };
+    }
+
+    private static boolean isIn(List<KernelModule> modules, long address) {
+        return modules.stream()
+                .anyMatch(module -> address - module.base() >= 0 && address - module.base() < module.textSizeBytes());
+    }
+
+    @Override
+    public void recheck() throws GuestException {
+        sites.recheckModules();
     }
 
     @Override
