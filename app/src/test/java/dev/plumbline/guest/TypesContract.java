@@ -57,7 +57,6 @@ interface TypesContract {
     private static Btf afterReadingAll(LinuxKernel kernel) throws GuestException {
         Snapshot.of(kernel);
         kernel.taskStacks();
-        kernel.interruptStackTops();
         kernel.perCpuPlaces();
         assertThat(new TaskStructs(kernel)).isNotNull();
         return kernel.types();
