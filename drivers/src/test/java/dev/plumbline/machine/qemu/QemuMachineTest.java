@@ -34,9 +34,12 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(value = 20, unit = TimeUnit.SECONDS)
 class QemuMachineTest extends ChangingMachineContract {
     private BareGuest guest;
+    // Runs that were killed may have left theirs.
+    private List<Path> stubsBefore;
 
     @Override
     protected Machine open() throws Exception {
+        stubsBefore = stubDirectories();
         guest = BareGuest.start("-name", "guest=bare,debug-threads=on", "-m", "64", "-smp", "2");
         QemuMachine opened = QemuMachine.attach(guest.socket());
         opened.capability(MemoryWriter.class).orElseThrow().write(knownAddress(), MemorySegment.ofArray(knownBytes()));
@@ -156,7 +159,7 @@ class QemuMachineTest extends ChangingMachineContract {
             assertThat((int) word(BareFirmware.VALUE)).isEqualTo(value);
         }
         assertThat(capability(Pausing.class).running()).isTrue();
-        assertThat(stubDirectories()).isEmpty();
+        assertThat(stubDirectories()).isSubsetOf(stubsBefore);
     }
 
     @Test
@@ -208,7 +211,7 @@ class QemuMachineTest extends ChangingMachineContract {
                 .hasMessageContaining("in use by somebody else")
                 .hasMessageContaining("theirs");
         assertThat(capability(Pausing.class).running()).isTrue();
-        assertThat(stubDirectories()).isEmpty();
+        assertThat(stubDirectories()).isSubsetOf(stubsBefore);
     }
 
     @Test
