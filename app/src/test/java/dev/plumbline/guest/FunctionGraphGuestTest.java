@@ -8,74 +8,117 @@ import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.GuestOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+/// The flows of a program's system calls are what the guest's own function_graph tracer records for the same program:
+/// the same functions in the same nesting. [SlowPaths] lists what is not compared, with reasons.
+///
+/// A kernel does not do the same in each of two equal system calls. So every place of the program is passed many times;
+/// the tree it has most often by one tracer must be one that the other saw as well, and who called whom in most rounds
+/// by one tracer must be known to the other.
 @Tag("guest")
-@Timeout(300)
+@Timeout(600)
 class FunctionGraphGuestTest {
-    private static final int ROUNDS = 12;
+    private static final int ROUNDS = 10;
+    private static final int MOST_RUNS = 4;
     private static final String PROGRAM = "fixed-calls";
+    private static final Pattern NAME = Pattern.compile(".*_sys_(\\w+)");
+
+    private static final Set<String> CALLS = Set.of(
+            ("accept4 bind brk chdir clone close connect dup epoll_create1 epoll_ctl epoll_wait eventfd2 execve exit_group"
+                            + " fcntl ftruncate futex getcwd getdents64 getpid getppid getrandom getrusage kill listen"
+                            + " lseek madvise mkdir mmap mprotect munmap nanosleep newfstatat newfstat newuname openat pipe2"
+                            + " poll prctl pwrite64 read recvfrom rename rmdir rt_sigprocmask rt_sigaction rt_sigreturn"
+                            + " sched_yield sendto setsockopt shutdown socket socketpair statfs timerfd_create"
+                            + " timerfd_settime unlink wait4 write")
+                    .split(" "));
 
     @TempDir
     private Path directory;
 
     @ParameterizedTest
-    @CsvSource({"V6_1, 1", "V6_12, 2"})
+    @CsvSource({"V6_1, 1", "V6_1, 2", "V6_12, 1", "V6_12, 2"})
     void flowsAreWhatTheGuestsOwnTracerRecords(GuestKernel version, int cpus) throws Exception {
-        try (GuestUnderTest guest =
-                GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(cpus))) {
-            String command = PROGRAM + " " + ROUNDS;
-            Map<Integer, List<RanFunction>> graph = new GraphTracer(guest.guest()).record(command);
-            List<RecordedFlow> flows = new ArrayList<>();
-            FlowNames names = new FlowNames();
-            var outcome = new ProbedGuest(guest, directory).run(command, flow -> {
-                if (flow.task().comm().equals(PROGRAM)) {
-                    flows.add(RecordedFlow.of(flow, names));
-                }
-            });
-            System.err.println(outcome.events() + " events, lost " + outcome.lost() + ", flows " + flows.size());
-            CommonNames common = new CommonNames(outcome.graph());
+        try (GuestUnderTest guest = GuestUnderTest.boot(
+                GuestOptions.DEFAULT.withKernel(version).withCpus(cpus))) {
+            guest.guest().execChecked("echo 0 > /proc/sys/kernel/randomize_va_space; " + PROGRAM + " 3");
+            Map<Integer, List<RanFunction>> graph =
+                    new GraphTracer(guest.guest()).record(PROGRAM + " " + ROUNDS);
+            TreesByCall found = new TreesByCall();
+            CommonNames common = null;
+            for (int run = 0; run < MOST_RUNS && found.rounds() < ROUNDS; run++) {
+                common = traced(guest, found);
+            }
             TreesByCall expected = new TreesByCall();
             for (List<RanFunction> roots : graph.values()) {
                 expected.add(GraphCalls.of(roots).stream().map(common::in).toList());
             }
-            TreesByCall found = new TreesByCall();
-            Map<Integer, List<RanFunction>> tasks = new TreeMap<>();
-            for (RecordedFlow flow : flows) {
-                if (flow.kind() == FlowKind.SYSTEM_CALL) {
-                    tasks.computeIfAbsent(flow.task().pid(), _ -> new ArrayList<>())
-                            .add(common.in(flow.roots().getFirst()));
-                }
-            }
-            tasks.values().forEach(found::add);
-            int bad = 0;
-            for (String place : expected.places()) {
-                String want = expected.usual(place);
-                String got = found.usual(place);
-                boolean fine = found.count(place, want) > 0 && expected.count(place, got) > 0;
-                System.err.println((fine ? "ok  " : "BAD ") + place + " graph " + expected.count(place, want) + "/"
-                        + expected.count(place)
-                        + " ours " + found.count(place, got) + "/" + found.count(place) + " functions "
-                        + want.split("[ (]").length + " " + got.split("[ (]").length
-                        + (want.equals(got) ? "" : " other mode"));
-                if (!fine) {
-                    bad++;
-                    int i = 0;
-                    while (i < want.length() && i < got.length() && want.charAt(i) == got.charAt(i)) i++;
-                    System.err.println(
-                            "   graph: " + want.substring(Math.max(0, i - 150), Math.min(want.length(), i + 150)));
-                    System.err.println(
-                            "   ours : " + got.substring(Math.max(0, i - 150), Math.min(got.length(), i + 150)));
-                }
-            }
-            assertThat(bad).isZero();
+            assertThat(expected.rounds()).isEqualTo(ROUNDS);
+            assertSame(expected, found);
         }
+    }
+
+    private CommonNames traced(GuestUnderTest guest, TreesByCall found) throws Exception {
+        List<RecordedFlow> flows = new ArrayList<>();
+        FlowNames names = new FlowNames();
+        ProbedGuest.Outcome outcome = new ProbedGuest(guest, directory).run(PROGRAM + " " + ROUNDS, flow -> {
+            if (flow.task().comm().equals(PROGRAM) && flow.kind() == FlowKind.SYSTEM_CALL) {
+                flows.add(RecordedFlow.of(flow, names));
+            }
+        });
+        CommonNames common = new CommonNames(outcome.graph());
+        // Rounds cannot be told apart where something is missing.
+        if (outcome.lost() == 0) {
+            Map<Integer, List<RanFunction>> tasks = new TreeMap<>();
+            flows.forEach(flow -> tasks.computeIfAbsent(flow.task().pid(), _ -> new ArrayList<>())
+                    .add(common.in(flow.roots().getFirst())));
+            tasks.values().forEach(found::add);
+        }
+        return common;
+    }
+
+    private static void assertSame(TreesByCall expected, TreesByCall found) {
+        assertThat(found.rounds()).isGreaterThanOrEqualTo(ROUNDS);
+        assertThat(found.places()).isEqualTo(expected.places());
+        List<String> differences = new ArrayList<>();
+        Set<String> compared = new HashSet<>();
+        for (String place : expected.places()) {
+            String call = call(place);
+            compared.add(call);
+            if (!SlowPaths.VARYING.contains(call)) {
+                compare(place, expected, found, differences);
+            }
+        }
+        assertThat(differences).isEmpty();
+        assertThat(compared).containsAll(CALLS);
+        assertThat(expected.unknownTo(found, ROUNDS / 2)).as("calls only the guest saw").isEmpty();
+        assertThat(found.unknownTo(expected, ROUNDS / 2)).as("calls only Plumbline saw").isEmpty();
+    }
+
+    private static void compare(String place, TreesByCall expected, TreesByCall found, List<String> differences) {
+        String its = expected.usual(place);
+        String ours = found.usual(place);
+        if (expected.count(place, its) < ROUNDS / 4 || found.count(place, ours) < ROUNDS / 4) {
+            differences.add(place + " is never twice the same");
+        }
+        if (found.count(place, its) == 0 || expected.count(place, ours) == 0) {
+            differences.add(place + ", its and ours: " + TreesByCall.parting(its, ours));
+        }
+    }
+
+    private static String call(String place) {
+        Matcher name = NAME.matcher(place);
+        return name.matches() ? name.group(1) : place;
     }
 }

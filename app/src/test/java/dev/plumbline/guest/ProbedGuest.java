@@ -42,33 +42,25 @@ record ProbedGuest(GuestUnderTest guest, Path directory) {
                     kernel.perCpu().bases().length,
                     sink);
             ProbeJournal journal = new ProbeJournal(directory, kernel.identity().bootMark());
-            KeptEvents events = new KeptEvents();
             long lost;
             try (InlineEngine engine = InlineEngine.arm(kernel, journal, everySite(kernel));
                     RunningCommand running = guest.guest().start(command)) {
                 while (running.running()) {
-                    read(engine, events);
+                    engine.poll(flows);
+                    flows.settle();
                 }
                 assertThat(running.await().status()).as(command).isZero();
                 engine.disarm();
-                while (read(engine, events) > 0) {
-                    // until nothing is left
+                while (engine.poll(flows) > 0) {
+                    flows.settle();
                 }
+                flows.finish();
                 lost = engine.lost();
                 assertThat(engine.hits()).isEqualTo(engine.seen() + lost);
-                events.bring(flows);
                 assertThat(flows.lostCount()).isEqualTo(lost);
             }
             return new Outcome(graph, flows.eventCount(), lost);
         }
-    }
-
-    private static long read(InlineEngine engine, KeptEvents events) throws GuestException {
-        long count = engine.poll(events);
-        if (count > 0) {
-            events.round();
-        }
-        return count;
     }
 
     private static List<Long> everySite(LinuxKernel kernel) throws GuestException {

@@ -3,18 +3,25 @@ package dev.plumbline.guest;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
 /// The system calls of `fixed-calls` as one tracer saw them: for each place in the program, which trees there were and
-/// how often.
+/// how often; and who called whom.
 final class TreesByCall {
     /// Begins a round, and tells the program's first task from its children.
     private static final String ROUND = "sched_get_priority_max";
+    /// What a child does first.
+    private static final String CHILD = "sys_getppid";
 
     private final Map<String, Map<String, Integer>> trees = new TreeMap<>();
+    private final Map<String, Set<Integer>> edges = new HashMap<>();
     private int rounds;
+    private int sections;
 
     /// Adds a task.
     ///
@@ -23,14 +30,26 @@ final class TreesByCall {
         boolean isChild = calls.stream().noneMatch(call -> call.name().endsWith(ROUND));
         String part = isChild ? "child" : "start";
         int number = 0;
+        sections++;
         for (RanFunction call : calls) {
-            if (call.name().endsWith(ROUND)) {
-                part = "round";
+            if (call.name().endsWith(ROUND) || isChild && call.name().endsWith(CHILD)) {
+                part = isChild ? "child" : "round";
                 number = 0;
-                rounds++;
+                rounds += isChild ? 0 : 1;
+                sections++;
             }
             String place = "%s %02d %s".formatted(part, number++, call.name());
-            trees.computeIfAbsent(place, _ -> new HashMap<>()).merge(call.text(), 1, Integer::sum);
+            trees.computeIfAbsent(place, _ -> new HashMap<>())
+                    .merge(SlowPaths.without(call).text(), 1, Integer::sum);
+            addEdges(SlowPaths.unfolded(call));
+        }
+    }
+
+    private void addEdges(RanFunction caller) {
+        for (RanFunction callee : caller.callees()) {
+            edges.computeIfAbsent(caller.name() + " > " + callee.name(), _ -> new HashSet<>())
+                    .add(sections);
+            addEdges(callee);
         }
     }
 
@@ -38,11 +57,10 @@ final class TreesByCall {
         return rounds;
     }
 
-    /// The places that every round or child has.
+    /// The places that most rounds, or most children, have.
     List<String> places() {
         return trees.keySet().stream()
-                .filter(place -> !place.startsWith("start"))
-                .filter(place -> count(place) > rounds / 2)
+                .filter(place -> !place.startsWith("start") && count(place) > rounds / 2)
                 .toList();
     }
 
@@ -59,7 +77,7 @@ final class TreesByCall {
         return at(place).getOrDefault(tree, 0);
     }
 
-    /// The tree seen most often.
+    /// The tree a place had most often.
     String usual(String place) {
         return at(place).entrySet().stream()
                 .max(Comparator.comparingInt((Map.Entry<String, Integer> entry) -> entry.getValue())
@@ -68,10 +86,28 @@ final class TreesByCall {
                 .orElse("none");
     }
 
-    /// All trees of a place, the usual one first.
-    List<String> all(String place) {
-        List<String> all = new ArrayList<>(at(place).keySet());
-        all.sort(Comparator.comparingInt((String tree) -> -count(place, tree)));
-        return all;
+    /// Calls, `caller > callee`, seen in at least so many rounds and lives of children that `other` has never seen.
+    Set<String> unknownTo(TreesByCall other, int leastRounds) {
+        Set<String> unknown = new TreeSet<>();
+        edges.forEach((edge, where) -> {
+            if (where.size() >= leastRounds && !other.edges.containsKey(edge)) {
+                unknown.add(edge);
+            }
+        });
+        unknown.removeAll(SlowPaths.ONE_SIDED.keySet());
+        return unknown;
+    }
+
+    /// Where two trees part, with what stands around it.
+    static List<String> parting(String one, String other) {
+        int at = 0;
+        while (at < one.length() && at < other.length() && one.charAt(at) == other.charAt(at)) {
+            at++;
+        }
+        List<String> texts = new ArrayList<>();
+        for (String text : List.of(one, other)) {
+            texts.add(text.substring(Math.max(0, at - 120), Math.min(text.length(), at + 120)));
+        }
+        return texts;
     }
 }

@@ -56,7 +56,14 @@ final class CallStack {
         if (code.isSeen(caller)) {
             return belowCaller(caller, top);
         }
-        return Origin.role(origin) == Role.NONE ? belowUnseen(code, caller, top) : top;
+        int role = Origin.role(origin);
+        return role == Role.NONE || role == Role.SWITCH ? belowUnseen(code, caller, top) : top;
+    }
+
+    /// The same by the caller only, for an event on another stack than the calls that led to it.
+    int remaining(TracedCode code, long origin) {
+        int caller = Origin.caller(origin);
+        return caller == CallGraph.NONE || code.isSeen(caller) ? count : belowUnseen(code, caller, count);
     }
 
     // The same place on the stack and the same return address: a function that the last one jumped to, or one called

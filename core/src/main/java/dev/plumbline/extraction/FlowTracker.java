@@ -166,7 +166,7 @@ final class FlowTracker implements CallEventSink {
                 return;
             }
             case Role.SWITCH -> {
-                addLeaf(stack);
+                addLeaf(stack, remaining);
                 return;
             }
             case Role.USER_MODE -> remaining = stack.jump == TailJumps.NONE ? 0 : remaining;
@@ -256,7 +256,7 @@ final class FlowTracker implements CallEventSink {
         int role = Origin.role(origin);
         if (role == Role.SWITCH) {
             // Already on the next task's stack, still the last task.
-            addLeaf(task.stack);
+            addLeaf(task.stack, task.stack.remaining(code, origin));
             return;
         }
         boolean isEntry = role == Role.DISPATCHER && ownRole == Role.SYSTEM_CALL || role == Role.FORK;
@@ -316,7 +316,7 @@ final class FlowTracker implements CallEventSink {
         stack.flow.add(site, returnAddress, function, depth, isIndirect ? flags | FlowRecord.INDIRECT : flags, order);
     }
 
-    private void addLeaf(CallStack stack) {
+    private void addLeaf(CallStack stack, int remaining) {
         if (stack.flow == null) {
             begin(
                     stack,
@@ -325,7 +325,7 @@ final class FlowTracker implements CallEventSink {
                     stack.count());
         }
         stack.jump = TailJumps.NONE;
-        add(stack, Math.max(0, stack.count() - stack.base));
+        add(stack, Math.max(0, remaining - stack.base));
     }
 
     private void push(CallStack stack, int remaining) {

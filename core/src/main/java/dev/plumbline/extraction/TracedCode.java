@@ -4,6 +4,7 @@ import dev.plumbline.callgraph.CallEdge;
 import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.callgraph.Function;
 import dev.plumbline.kernel.SystemCall;
+import java.util.ArrayDeque;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
@@ -106,32 +107,43 @@ public final class TracedCode {
     // What only entry code calls is entry code, if it is not seen: do_user_addr_fault below exc_page_fault, for
     // instance.
     private void spreadRoles() {
-        boolean isMore = true;
-        while (isMore) {
-            isMore = false;
-            for (int function = 0; function < roles.length; function++) {
-                if (roles[function] == Role.NONE
-                        && !hasSite[function]
-                        && graph.function(function).owner() == null) {
-                    roles[function] = commonRole(graph.callers(function));
-                    isMore |= roles[function] != Role.NONE;
+        ArrayDeque<Integer> waiting = new ArrayDeque<>();
+        for (int function = 0; function < roles.length; function++) {
+            if (isInterruption(roles[function])) {
+                waiting.add(function);
+            }
+        }
+        while (!waiting.isEmpty()) {
+            int function = waiting.remove();
+            for (CallEdge edge : graph.callees(function)) {
+                int callee = edge.target();
+                if (callee != CallGraph.NONE && roles[callee] == Role.NONE && !hasSite[callee]) {
+                    roles[callee] = commonRole(callee);
+                    if (roles[callee] != Role.NONE) {
+                        waiting.add(callee);
+                    }
                 }
             }
         }
     }
 
-    private byte commonRole(List<CallEdge> callers) {
+    private byte commonRole(int function) {
         byte common = Role.NONE;
-        for (CallEdge edge : callers) {
-            byte role = edge.source() == CallGraph.NONE ? Role.NONE : roles[edge.source()];
-            if (!edge.isOwn()
-                    || role != Role.INTERRUPT && role != Role.EXCEPTION
-                    || common != Role.NONE && role != common) {
-                return Role.NONE;
+        for (CallEdge edge : graph.callers(function)) {
+            int caller = edge.source();
+            if (edge.isOwn() && whole(caller) != function) {
+                byte role = caller == CallGraph.NONE ? Role.NONE : roles[caller];
+                if (!isInterruption(role) || common != Role.NONE && role != common) {
+                    return Role.NONE;
+                }
+                common = role;
             }
-            common = role;
         }
         return common;
+    }
+
+    private static boolean isInterruption(byte role) {
+        return role == Role.INTERRUPT || role == Role.EXCEPTION;
     }
 
     // A function on the way to user mode that is seen itself has a call in a flow like any other.

@@ -161,7 +161,7 @@ static void wait_for_events(void) {
 static void small_things(void) {
     struct utsname names;
     struct rusage usage;
-    struct timespec a_moment = {0, 1000000};
+    struct timespec a_moment = {0, 20000000};
     int word = 1;
     MUST(CALL(futex, &word, FUTEX_WAIT_PRIVATE, 0, NULL) == -1);
     MUST(CALL(futex, &word, FUTEX_WAKE_PRIVATE, 1) == 0);

@@ -1,0 +1,69 @@
+package dev.plumbline.guest;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/// What is not compared between two recordings of the same program, and why. It is left out on both sides, with all it
+/// calls, or kept without what it calls.
+final class SlowPaths {
+    private static final String SLAB = "how full the slab allocator's lists for this CPU are";
+    private static final String PAGES = "how full the page allocator's lists for this CPU are";
+    private static final String BATCH = "how many pages wait for the LRU lists on this CPU";
+    private static final String LOAD = "what else is runnable, and how long everything took";
+
+    /// Functions that run now and then.
+    static final Map<String, String> LEFT_OUT = Map.ofEntries(
+            Map.entry("___slab_alloc", SLAB),
+            Map.entry("__slab_free", SLAB),
+            Map.entry("rmqueue_bulk", PAGES),
+            Map.entry("free_pcppages_bulk", PAGES),
+            Map.entry("folio_batch_move_lru", BATCH),
+            Map.entry("__vmalloc_node_range", "whether the stack of a task that ended can be used again"),
+            Map.entry("__vmalloc_node_range_noprof", "whether the stack of a task that ended can be used again"),
+            Map.entry("ktime_get_seconds", "whether the guest has booted less than two minutes ago, for new random seeds"),
+            Map.entry("__traceiter_sched_switch", "the guest's tracer hooks task switches"));
+
+    /// Functions whose callees are others each time.
+    static final Map<String, String> FOLDED = Map.of(
+            "schedule", LOAD,
+            "__cond_resched", LOAD,
+            "touch_atime", "whether a tick has passed between the last change of the file and now",
+            "task_work_add", "whether the task already has something to do on its way to user mode");
+
+    /// System calls in which so much can happen that hardly two are the same: there it is compared who calls whom.
+    static final Set<String> VARYING = Set.of(
+            "execve", // what is in the page cache and mapped around each fault, a thousand functions
+            "exit_group", // the same for unmapping
+            "clone", // whether the child runs first
+            "wait4"); // whether the child has ended
+
+    /// Calls that only one tracer can see.
+    static final Map<String, String> ONE_SIDED = Map.of(
+            "copy_process > kmalloc_trace", "the guest's tracer gives a new task its stack of return addresses",
+            "copy_process > __kmalloc_cache_noprof", "the same, as 6.10 named it");
+
+    private SlowPaths() {}
+
+    /// The function without what is left out, and without what is folded.
+    static RanFunction without(RanFunction function) {
+        return without(function, true);
+    }
+
+    /// The function without what is left out.
+    static RanFunction unfolded(RanFunction function) {
+        return without(function, false);
+    }
+
+    private static RanFunction without(RanFunction function, boolean isFolding) {
+        if (isFolding && FOLDED.containsKey(function.name())) {
+            return new RanFunction(function.name(), List.of());
+        }
+        return new RanFunction(
+                function.name(),
+                function.callees().stream()
+                        .filter(callee -> !LEFT_OUT.containsKey(callee.name()))
+                        .map(callee -> without(callee, isFolding))
+                        .toList());
+    }
+}
