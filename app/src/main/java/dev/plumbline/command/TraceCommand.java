@@ -7,6 +7,7 @@ import dev.plumbline.extraction.ModuleWatch;
 import dev.plumbline.extraction.TaskStructs;
 import dev.plumbline.extraction.TracedCode;
 import dev.plumbline.extraction.Whitelist;
+import dev.plumbline.kernel.FrameSizes;
 import dev.plumbline.kernel.FtraceRecord;
 import dev.plumbline.kernel.KernelCode;
 import dev.plumbline.kernel.LinuxKernel;
@@ -124,7 +125,8 @@ final class TraceCommand implements Callable<Integer> {
         Function<CallGraph, FunctionSelection> selecting =
                 each -> FunctionSelection.all(each, calls).without(leftOutByName);
         FunctionSelection selection = selecting.apply(graph);
-        TracedCode code = TracedCode.of(graph, calls, selection.functions());
+        FrameSizes frames = kernel.frameSizes();
+        TracedCode code = TracedCode.of(graph, calls, selection.functions(), frames);
         List<Long> sites = usable(kernel, selection.sites());
         PrintWriter out = file == null ? spec.commandLine().getOut() : new PrintWriter(Files.newBufferedWriter(file));
         try (Guard _ = Guard.start(vm);
@@ -132,7 +134,7 @@ final class TraceCommand implements Callable<Integer> {
                         kernel,
                         kernelCode,
                         selecting,
-                        (of, functions) -> TracedCode.of(of, calls, functions.functions()))) {
+                        (of, functions) -> TracedCode.of(of, calls, functions.functions(), frames))) {
             FlowFormat output = format.output(out);
             FlowFilter filter = new FlowFilter(wanted, comms, output);
             FlowBuilder flows = new FlowBuilder(
