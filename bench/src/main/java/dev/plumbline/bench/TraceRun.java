@@ -13,11 +13,6 @@ import java.util.List;
 /// A `plumbline trace` of all functions in a process of its own, as a user runs it. All flows are made; none is
 /// printed, since no task has the name that is asked for.
 final class TraceRun implements AutoCloseable {
-    // Of Linux's /proc/PID/stat, counted behind the name: utime and stime, in ticks of a hundredth of a second.
-    private static final int USER_TICKS = 11;
-    private static final int SYSTEM_TICKS = 12;
-    private static final double TICKS_A_SECOND = 100;
-
     private final Path output = Files.createTempFile("plumbline-bench-", ".jsonl");
     private final Process process;
     private final BufferedReader says;
@@ -41,9 +36,7 @@ final class TraceRun implements AutoCloseable {
 
     /// Seconds of a core that it has used so far.
     double coreSeconds() throws IOException {
-        String stat = Files.readString(Path.of("/proc/" + process.pid() + "/stat"));
-        String[] words = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
-        return (Long.parseLong(words[USER_TICKS]) + Long.parseLong(words[SYSTEM_TICKS])) / TICKS_A_SECOND;
+        return CoreTime.seconds(process.pid());
     }
 
     /// Ends it as Ctrl-C does, and waits until the probes are out.

@@ -1,7 +1,6 @@
 package dev.plumbline.bench;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.plumbline.machine.GuestException;
 import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.GuestOptions;
 import dev.plumbline.testbed.TestGuest;
@@ -81,9 +80,7 @@ public final class Tracing implements AutoCloseable {
             // The first loop warms both sides up.
             long iterations = loop().iterations();
             double before = trace.coreSeconds();
-            long start = System.nanoTime();
             Loop loop = loop();
-            double seconds = (System.nanoTime() - start) / 1e9;
             double host = trace.coreSeconds() - before;
             iterations += loop.iterations();
             stops.soFar();
@@ -93,7 +90,7 @@ public final class Tracing implements AutoCloseable {
                     summary.path("events").asDouble() + summary.path("dropped").asDouble();
             keep(mode, loop.micros());
             keep(mode + " ratio", loop.micros() / none);
-            keep(mode + " host", host / seconds);
+            keep(mode + " host", host / loop.coreSeconds());
             keep(mode + " dropped", summary.path("dropped").asDouble());
             keep(mode + " events", events / iterations);
             keep(mode + " rate", events / iterations / loop.micros());
@@ -111,12 +108,19 @@ public final class Tracing implements AutoCloseable {
         keep(when + " total", paused.total());
     }
 
-    private record Loop(long iterations, double micros) {}
+    /// @param coreSeconds of QEMU
+    private record Loop(long iterations, double coreSeconds) {
+        double micros() {
+            return coreSeconds * 1e6 / iterations;
+        }
+    }
 
-    private Loop loop() throws GuestException {
+    // What QEMU has computed is what the loop takes where nobody else computes, and is that where somebody does.
+    private Loop loop() throws IOException {
+        double before = CoreTime.seconds(guest.pid());
         String[] words =
                 guest.execChecked("syscall-loop %.0fs".formatted(LOOP_SECONDS)).split(" ");
-        return new Loop(Long.parseLong(words[0]), Double.parseDouble(words[2]));
+        return new Loop(Long.parseLong(words[0]), CoreTime.seconds(guest.pid()) - before);
     }
 
     private void recorder() throws IOException, InterruptedException {

@@ -1,0 +1,29 @@
+package dev.plumbline.bench;
+
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+
+/// How long a process has run on cores, to the nanosecond: the first number of `/proc/PID/task/TID/schedstat`
+/// (Documentation/scheduler/sched-stats.rst).
+final class CoreTime {
+    private CoreTime() {}
+
+    /// Seconds of all its threads that have not ended.
+    static double seconds(long pid) throws IOException {
+        long nanos = 0;
+        try (DirectoryStream<Path> threads = Files.newDirectoryStream(Path.of("/proc/" + pid + "/task"))) {
+            for (Path thread : threads) {
+                try {
+                    nanos += Long.parseLong(
+                            Files.readString(thread.resolve("schedstat")).split(" ")[0]);
+                } catch (NoSuchFileException _) {
+                    // It has ended just now.
+                }
+            }
+        }
+        return nanos / 1e9;
+    }
+}
