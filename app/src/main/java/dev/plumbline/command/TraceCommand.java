@@ -1,29 +1,15 @@
 package dev.plumbline.command;
 
-import dev.plumbline.callgraph.CallGraph;
-import dev.plumbline.extraction.FlowBuilder;
-import dev.plumbline.extraction.FunctionSelection;
 import dev.plumbline.extraction.ModuleWatch;
-import dev.plumbline.extraction.TaskStructs;
-import dev.plumbline.extraction.TracedCode;
 import dev.plumbline.extraction.Whitelist;
-import dev.plumbline.kernel.FrameSizes;
-import dev.plumbline.kernel.FtraceRecord;
-import dev.plumbline.kernel.KernelCode;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.kernel.SystemCall;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Machine;
-import dev.plumbline.probe.ProbeEngine;
-import dev.plumbline.probe.inline.InlineEngine;
-import dev.plumbline.report.FlowFilter;
-import dev.plumbline.report.FlowFormat;
-import dev.plumbline.report.TraceSummary;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -31,12 +17,11 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.Function;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -46,8 +31,6 @@ import picocli.CommandLine.Spec;
         description = "Shows what a guest's kernel does in its system calls, function by function",
         mixinStandardHelpOptions = true)
 final class TraceCommand implements Callable<Integer> {
-    private static final long IDLE_NANOS = 200_000L;
-    private static final long LOOK_NANOS = 1_000_000_000L;
     private static final long LEAVE_SECONDS = 30;
 
     @Spec
@@ -61,6 +44,21 @@ final class TraceCommand implements Callable<Integer> {
 
     @Option(names = "--comm", paramLabel = "NAME", split = ",", description = "Only tasks of these names")
     private Set<String> comms = Set.of();
+
+    @Option(
+            names = "--mode",
+            defaultValue = "full",
+            description = "full: every call; lossless: every call, and the guest waits for this reader;"
+                    + " edge: each new (function, place of the call, system call) once; default full")
+    private TraceMode mode;
+
+    @Option(
+            names = "--functions",
+            defaultValue = "all",
+            description =
+                    "Where probes are set: all functions, or those reachable from the system calls given by direct"
+                            + " calls, and what only pointers lead to; default all")
+    private TracedFunctions functions;
 
     @Option(
             names = "--whitelist",
@@ -89,10 +87,10 @@ final class TraceCommand implements Callable<Integer> {
 
     private final CountDownLatch left = new CountDownLatch(1);
     private volatile boolean interrupted;
-    private int leftOut;
 
     @Override
     public Integer call() throws IOException {
+        verifyOptions();
         Thread hook = new Thread(this::leaveOrderly);
         Runtime.getRuntime().addShutdownHook(hook);
         try (Machine machine = GuestNames.attach(vm)) {
@@ -101,6 +99,17 @@ final class TraceCommand implements Callable<Integer> {
             left.countDown();
         }
         return 0;
+    }
+
+    private void verifyOptions() {
+        if (mode == TraceMode.edge && format != TraceFormat.tree && format != TraceFormat.jsonl) {
+            throw new ParameterException(
+                    spec.commandLine(), "edges are no flows: --mode edge goes with --format tree or jsonl");
+        }
+        if (functions == TracedFunctions.reachable && systemCalls.isEmpty()) {
+            throw new ParameterException(
+                    spec.commandLine(), "--functions reachable goes with --syscall, which says from where");
+        }
     }
 
     // On SIGINT and SIGTERM the probes are taken out before the process ends.
@@ -115,47 +124,21 @@ final class TraceCommand implements Callable<Integer> {
 
     private void trace(LinuxKernel kernel) throws IOException {
         List<SystemCall> calls = kernel.systemCalls();
-        Set<String> wanted = new HashSet<>();
+        Set<SystemCall> wanted = new HashSet<>();
         for (String name : systemCalls) {
-            wanted.add(SystemCallNames.find(calls, name).name());
+            wanted.add(SystemCallNames.find(calls, name));
         }
-        KernelCode kernelCode = kernel.code();
-        CallGraph graph = CallGraph.of(kernelCode);
-        Whitelist leftOutByName = whitelist();
-        Function<CallGraph, FunctionSelection> selecting =
-                each -> FunctionSelection.all(each, calls).without(leftOutByName);
-        FunctionSelection selection = selecting.apply(graph);
-        FrameSizes frames = kernel.frameSizes();
-        TracedCode code = TracedCode.of(graph, calls, selection.functions(), frames);
-        List<Long> sites = usable(kernel, selection.sites());
+        Whitelist leftOut = whitelist();
+        TracedKernel traced = TracedKernel.of(
+                kernel,
+                calls,
+                graph -> functions.selection(graph, calls, wanted).without(leftOut));
         PrintWriter out = file == null ? spec.commandLine().getOut() : new PrintWriter(Files.newBufferedWriter(file));
         try (Guard _ = Guard.start(vm);
-                ModuleWatch modules = new ModuleWatch(
-                        kernel,
-                        kernelCode,
-                        selecting,
-                        (of, functions) -> TracedCode.of(of, calls, functions.functions(), frames))) {
-            FlowFormat output = format.output(out);
-            FlowFilter filter = new FlowFilter(wanted, comms, output);
-            FlowBuilder flows = new FlowBuilder(
-                    code, new TaskStructs(kernel), kernel.perCpu().bases().length, filter);
-            long start = System.nanoTime();
-            long dropped;
-            try (ProbeEngine engine = InlineEngine.arm(kernel, ProbeJournals.of(kernel), sites)) {
-                say("%,d probes are set; tracing".formatted(engine.siteCount()));
-                leftOut = 0;
-                tellLeftOut(engine);
-                start = System.nanoTime();
-                follow(kernel, engine, flows, modules, start);
-                modules.stop();
-                engine.disarm();
-                drain(engine, flows);
-                dropped = engine.lost();
-            }
-            flows.finish();
-            double seconds = (System.nanoTime() - start) / 1e9;
-            output.end(new TraceSummary(flows.eventCount(), dropped, filter.flowCount(), seconds));
-            say("%,d events, %,d dropped; every probe is out".formatted(flows.eventCount(), dropped));
+                ModuleWatch modules = traced.watchModules()) {
+            TraceOutput output = output(traced, names(wanted), out);
+            new TraceRun(traced, modules, output, mode.recording(), this::say)
+                    .follow(() -> interrupted, Optional.ofNullable(forNanos));
         } finally {
             out.flush();
             if (file != null) {
@@ -164,59 +147,21 @@ final class TraceCommand implements Callable<Integer> {
         }
     }
 
+    private static Set<String> names(Set<SystemCall> calls) {
+        return calls.stream().map(SystemCall::name).collect(Collectors.toSet());
+    }
+
+    private TraceOutput output(TracedKernel traced, Set<String> wanted, PrintWriter out) throws GuestException {
+        return mode == TraceMode.edge
+                ? new EdgeOutput(traced, wanted, comms, format.edges(out))
+                : new FlowOutput(traced, wanted, comms, format.output(out));
+    }
+
     private Whitelist whitelist() throws IOException {
         if (whitelist == null) {
             return Whitelist.NONE;
         }
         return whitelist.equals("shipped") ? Whitelist.own() : Whitelist.read(Path.of(whitelist));
-    }
-
-    private static List<Long> usable(LinuxKernel kernel, long[] sites) throws GuestException {
-        Set<Long> free = kernel.ftraceRecords().stream()
-                .filter(record -> !record.disabled())
-                .map(FtraceRecord::address)
-                .collect(Collectors.toSet());
-        return Arrays.stream(sites).filter(free::contains).boxed().toList();
-    }
-
-    private void follow(LinuxKernel kernel, ProbeEngine engine, FlowBuilder flows, ModuleWatch modules, long start)
-            throws GuestException {
-        long lookedAt = start;
-        while (!interrupted && (forNanos == null || System.nanoTime() - start < forNanos)) {
-            long events = engine.poll(flows);
-            flows.settle();
-            tellLeftOut(engine);
-            Optional<TracedCode> changed = modules.look(engine);
-            if (changed.isPresent()) {
-                flows.codeChanged(changed.get());
-                modules.join();
-                say("modules have come or gone: %,d probes are set now".formatted(engine.siteCount()));
-            }
-            if (events == 0) {
-                LockSupport.parkNanos(IDLE_NANOS);
-            }
-            // Rings of a kernel that has gone look like those of one that is idle.
-            if (System.nanoTime() - lookedAt > LOOK_NANOS) {
-                kernel.verifyStillRunning();
-                lookedAt = System.nanoTime();
-            }
-        }
-    }
-
-    private void tellLeftOut(ProbeEngine engine) {
-        int now = engine.leftOutCount();
-        if (now != leftOut) {
-            say(("%,d functions are left to the guest's own tracer now, %,d probes are set;"
-                            + " made room for it for %.1f s so far")
-                    .formatted(now, engine.siteCount(), engine.asideNanos() / 1e9));
-        }
-        leftOut = now;
-    }
-
-    private static void drain(ProbeEngine engine, FlowBuilder flows) throws GuestException {
-        while (engine.poll(flows) > 0) {
-            flows.settle();
-        }
     }
 
     private void say(String line) {

@@ -1,5 +1,6 @@
 package dev.plumbline.command;
 
+import dev.plumbline.report.EdgeFormat;
 import dev.plumbline.report.FlowFormat;
 import dev.plumbline.report.FoldedFormat;
 import dev.plumbline.report.JsonLinesFormat;
@@ -21,5 +22,10 @@ enum TraceFormat {
             case folded -> new FoldedFormat(out);
             case perfetto -> new PerfettoFormat(out);
         };
+    }
+
+    /// For edges, which are no flows: one of tree and jsonl.
+    EdgeFormat edges(PrintWriter out) {
+        return this == jsonl ? EdgeFormat.jsonLines(out) : EdgeFormat.text(out);
     }
 }

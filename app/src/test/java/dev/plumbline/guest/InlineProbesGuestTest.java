@@ -47,6 +47,11 @@ class InlineProbesGuestTest {
         }
 
         @Override
+        public void edge(int cpu, long site, long returnAddress, long task, int systemCall) {
+            throw new AssertionError("an edge, though every call is recorded");
+        }
+
+        @Override
         public void time(int cpu, long timeStampCounter) {
             readings++;
         }

@@ -29,6 +29,11 @@ record KilledRun(Process process, BufferedReader output) implements AutoCloseabl
         }
 
         @Override
+        public void edge(int cpu, long site, long returnAddress, long task, int systemCall) {
+            throw new AssertionError("an edge, though every call is recorded");
+        }
+
+        @Override
         public void time(int cpu, long timeStampCounter) {
             // As above.
         }

@@ -41,6 +41,11 @@ final class EventOrder implements CallEventSink {
     }
 
     @Override
+    public void edge(int cpu, long site, long returnAddress, long task, int systemCall) {
+        throw new IllegalStateException("flows are made of every call, not of edges");
+    }
+
+    @Override
     public void time(int cpu, long timeStampCounter) {
         SegmentQueue queue = queues[cpu];
         // A counter that steps back says nothing about order.

@@ -43,6 +43,11 @@ public final class FlowBuilder implements CallEventSink {
     }
 
     @Override
+    public void edge(int cpu, long site, long returnAddress, long task, int systemCall) {
+        throw new IllegalStateException("flows are made of every call, not of edges");
+    }
+
+    @Override
     public void time(int cpu, long timeStampCounter) {
         order.time(cpu, timeStampCounter);
     }

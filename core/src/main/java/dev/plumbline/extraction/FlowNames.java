@@ -20,8 +20,12 @@ public final class FlowNames {
     /// The function entered: its symbol, with ` [module]` behind that of a module; for an unknown one the place as
     /// in [#place].
     public String function(Flow flow, int call) {
-        int function = flow.function(call);
-        return function == CallGraph.NONE ? place(flow, flow.site(call)) : name(flow.graph(), function);
+        return function(flow.graph(), flow.function(call), flow.site(call));
+    }
+
+    /// The same of a function entered at a site.
+    String function(CallGraph of, int function, long site) {
+        return function == CallGraph.NONE ? place(of, site) : name(of, function);
     }
 
     private String name(CallGraph of, int function) {
@@ -40,10 +44,14 @@ public final class FlowNames {
     }
 
     /// The symbol before an address and the distance from it, e.g. `iterate_dir+0x9a`, `fat_readdir+0x12 [fat]`;
-    /// outside
-    /// all code the address.
+    /// outside all code the address.
     public String place(Flow flow, long address) {
-        use(flow.graph());
+        return place(flow.graph(), address);
+    }
+
+    /// The same by the symbols of a graph.
+    String place(CallGraph of, long address) {
+        use(of);
         String place = places.get(address);
         if (place == null) {
             int function = graph.functionAt(address);

@@ -64,6 +64,11 @@ final class FlowTracker implements CallEventSink {
     }
 
     @Override
+    public void edge(int cpu, long site, long returnAddress, long task, int systemCall) {
+        throw new IllegalStateException("flows are made of every call, not of edges");
+    }
+
+    @Override
     public void time(int cpuNumber, long timeStampCounter) {
         cpus[cpuNumber].timeStampCounter = timeStampCounter;
     }

@@ -15,6 +15,16 @@ public interface CallEventSink {
     /// @param stackPointer where the return address stood on the stack
     void call(int cpu, long site, long returnAddress, long task, long stackPointer);
 
+    /// A function was entered in a way that is new, in edge mode.
+    ///
+    /// @param cpu the guest's number of the CPU it ran on
+    /// @param site address of the probe site
+    /// @param returnAddress where the function was to return to
+    /// @param task the current task: address of its `struct task_struct`
+    /// @param systemCall number of the system call that the task is in; -1 in what came from user mode without one,
+    ///   -2 on an interrupt's stack, -3 in a kernel thread
+    void edge(int cpu, long site, long returnAddress, long task, int systemCall);
+
     /// The next event of this CPU happened at this reading of the time stamp counter, as did every event of a CPU whose
     /// last reading is lower before it. Engines take readings where tasks are switched.
     void time(int cpu, long timeStampCounter);

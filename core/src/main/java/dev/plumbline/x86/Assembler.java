@@ -181,6 +181,11 @@ public final class Assembler {
         return memory(0, source, base, displacement, 0x89);
     }
 
+    /// `mov [base + displacement], source16`
+    public Assembler storeShort(Register base, int displacement, Register source) {
+        return bytes(0x66).memory(0, source, base, displacement, 0x89);
+    }
+
     /// `lea target, [base + displacement]`
     public Assembler address(Register target, Register base, int displacement) {
         return memory(1, target, base, displacement, 0x8d);
@@ -242,6 +247,57 @@ public final class Assembler {
                 .absolute(table);
     }
 
+    /// `cmp left, [index * 8 + table]`, 64 bits; the index is not rsp
+    ///
+    /// @param table an address within the lowest or the highest 2 GiB, where kernel text is
+    /// @throws IllegalArgumentException if it is not
+    public Assembler compareWord(Register left, Register index, long table) {
+        return bytes(0x48 | left.high() << 2 | index.high() << 1, 0x3b, 0x04 | left.low() << 3, 0xc5 | index.low() << 3)
+                .absolute(table);
+    }
+
+    /// `cmp [base + displacement], right`, 64 bits
+    public Assembler compare(Register base, int displacement, Register right) {
+        return memory(1, right, base, displacement, 0x39);
+    }
+
+    /// `cmp left, value`, 64 bits
+    public Assembler compare(Register left, int value) {
+        return bytes(0x48 | left.high(), 0x81, 0xf8 | left.low()).int32(value);
+    }
+
+    /// `test byte [base + displacement], bits`
+    ///
+    /// @param bits 0 to 127
+    public Assembler testByte(Register base, int displacement, int bits) {
+        return memory(0, Register.RAX, base, displacement, 0xf6).bytes(bits);
+    }
+
+    /// `cmp byte gs:[base + displacement], value`
+    public Assembler comparePerCpuByte(Register base, int displacement, int value) {
+        return bytes(0x65).memory(0, Register.RDI, base, displacement, 0x80).bytes(value);
+    }
+
+    /// `mov byte gs:[base + displacement], value`
+    public Assembler storePerCpuByte(Register base, int displacement, int value) {
+        return bytes(0x65).memory(0, Register.RAX, base, displacement, 0xc6).bytes(value);
+    }
+
+    /// `sub target, source`, 64 bits
+    public Assembler subtract(Register target, Register source) {
+        return bytes(0x48 | source.high() << 2 | target.high(), 0x29, 0xc0 | source.low() << 3 | target.low());
+    }
+
+    /// `imul target, source`, 64 bits
+    public Assembler multiply(Register target, Register source) {
+        return bytes(0x48 | target.high() << 2 | source.high(), 0x0f, 0xaf, 0xc0 | target.low() << 3 | source.low());
+    }
+
+    /// `add target32, source32`: clears the upper half
+    public Assembler addInt(Register target, Register source) {
+        return bytes(0x40 | source.high() << 2 | target.high(), 0x01, 0xc0 | source.low() << 3 | target.low());
+    }
+
     /// `add target32, value`: clears the upper half
     public Assembler addInt(Register target, int value) {
         return optionalRex(target).bytes(0x81, 0xc0 | target.low()).int32(value);
@@ -280,6 +336,11 @@ public final class Assembler {
     /// `shr register, count`, 64 bits
     public Assembler shiftRight(Register register, int count) {
         return bytes(0x48 | register.high(), 0xc1, 0xe8 | register.low(), count);
+    }
+
+    /// `sar register, count`, 64 bits
+    public Assembler shiftRightSigned(Register register, int count) {
+        return bytes(0x48 | register.high(), 0xc1, 0xf8 | register.low(), count);
     }
 
     /// `xor register32, register32`: clears the whole register

@@ -4,10 +4,11 @@ import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.PhysicalAddress;
 import dev.plumbline.machine.PhysicalMemory;
 import dev.plumbline.probe.CallEventSink;
+import dev.plumbline.probe.RecordingMode;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Reads recorded rings as [InlineEngine] does those of a guest.
+/// Reads recorded rings as [Rings] does those of a guest.
 public final class RingReplay {
     private static final PhysicalAddress ANYWHERE = new PhysicalAddress(0);
 
@@ -16,7 +17,7 @@ public final class RingReplay {
     /// @param memory gives what was read of the rings, whatever the address
     public RingReplay(PhysicalMemory memory, int cpuCount) {
         for (int cpu = 0; cpu < cpuCount; cpu++) {
-            rings.add(new RingReader(cpu, memory, ANYWHERE, ANYWHERE, InlineEngine.SLOTS_LOG2));
+            rings.add(new RingReader(cpu, memory, ANYWHERE, ANYWHERE, Rings.SLOTS_LOG2, RecordingMode.FULL));
         }
     }
 

@@ -14,6 +14,9 @@ import dev.plumbline.x86.Assembler.Register;
 record Counters(long pointer) {
     static final int CPU_SHIFT = 54;
     static final int MOST_CPUS = 1 << 64 - CPU_SHIFT;
+    /// Where a CPU's data say that it waits for the reader no longer, a byte. [Loan] has what is before.
+    static final int GAVE_UP_AT = 24;
+
     private static final long COURSE = (1L << CPU_SHIFT) - 1;
     /// A cache line for each.
     private static final int SIZE_BYTES = 64;

@@ -2,22 +2,19 @@ package dev.plumbline.probe.inline;
 
 import dev.plumbline.kernel.KernelModule;
 import dev.plumbline.kernel.LinuxKernel;
-import dev.plumbline.kernel.PerCpu;
 import dev.plumbline.kernel.SymbolTable;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.GuestGoneException;
 import dev.plumbline.machine.Pausing;
-import dev.plumbline.machine.PhysicalMemory;
 import dev.plumbline.machine.Translation;
 import dev.plumbline.machine.VirtualAddress;
 import dev.plumbline.probe.CallEventSink;
 import dev.plumbline.probe.ProbeEngine;
 import dev.plumbline.probe.ProbeJournal;
-import dev.plumbline.probe.ProbeJournal.Block;
 import dev.plumbline.probe.ProbeJournal.Changes;
 import dev.plumbline.probe.ProbeJournal.Site;
+import dev.plumbline.probe.RecordingMode;
 import dev.plumbline.probe.RunLock;
-import dev.plumbline.x86.Assembler;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -32,12 +29,8 @@ import java.util.Set;
 /// If the process is killed the probes stay and go on recording into their rings, which nobody reads then; the
 /// journal says what to put back, and [#undo] does.
 public final class InlineEngine implements ProbeEngine {
-    private static final int AREA_BYTES = 4096;
-    private static final int WITH_GATE_BYTES = AREA_BYTES + FtraceGate.BYTES;
     private static final int FURTHEST_IN_PAGE = 4096 - InlineSites.BYTES;
-    private static final int RING_ORDER = 10;
-    private static final int RING_BYTES_LOG2 = 12 + RING_ORDER;
-    static final int SLOTS_LOG2 = RING_BYTES_LOG2 - Recorder.SLOT_BYTES_LOG2;
+    private static final int PAGE_BYTES = 4096;
     private static final int ENDBR_BYTES = 4;
 
     private final LinuxKernel kernel;
@@ -45,7 +38,10 @@ public final class InlineEngine implements ProbeEngine {
     private final ProbeJournal journal;
     private final RunLock lock;
     private final long area;
-    private final List<RingReader> rings = new ArrayList<>();
+    private final int recorderBytes;
+    private final int areaBytes;
+    private final RecordingMode mode;
+    private Rings rings;
     private Changes changes;
     private List<Site> entries = List.of();
     private FtraceGate gate;
@@ -54,28 +50,43 @@ public final class InlineEngine implements ProbeEngine {
     private long asideSince;
     private long asideNanos;
 
-    private InlineEngine(LinuxKernel kernel, ProbeJournal journal, RunLock lock) throws GuestException {
+    private InlineEngine(LinuxKernel kernel, ProbeJournal journal, RunLock lock, RecordingMode mode)
+            throws GuestException {
         this.kernel = kernel;
         this.text = new GuestText(kernel);
         this.journal = journal;
         this.lock = lock;
-        CodeCave cave = CodeCave.find(kernel.addressSpace(), kernel.image(), AREA_BYTES + WITH_GATE_BYTES);
-        this.area = (cave.address() + AREA_BYTES - 1) & -AREA_BYTES;
+        this.mode = mode;
+        this.recorderBytes = Rings.areaBytes(cpuCount());
+        this.areaBytes = recorderBytes + FtraceGate.BYTES;
+        CodeCave cave = CodeCave.find(kernel.addressSpace(), kernel.image(), PAGE_BYTES + areaBytes);
+        this.area = (cave.address() + PAGE_BYTES - 1) & -PAGE_BYTES;
+    }
+
+    /// Sets a probe at each site that records every call.
+    ///
+    /// @param journal where what is changed is written down first
+    /// @param sites addresses of function entries' NOPs, from the kernel's ftrace records
+    /// @throws GuestException if it cannot be done; the guest is as it was then
+    public static InlineEngine arm(LinuxKernel kernel, ProbeJournal journal, List<Long> sites) throws GuestException {
+        return arm(kernel, journal, sites, RecordingMode.FULL);
     }
 
     /// Sets a probe at each site.
     ///
     /// @param journal where what is changed is written down first
     /// @param sites addresses of function entries' NOPs, from the kernel's ftrace records
+    /// @param mode what they record
     /// @throws GuestException if it cannot be done; the guest is as it was then
-    public static InlineEngine arm(LinuxKernel kernel, ProbeJournal journal, List<Long> sites) throws GuestException {
+    public static InlineEngine arm(LinuxKernel kernel, ProbeJournal journal, List<Long> sites, RecordingMode mode)
+            throws GuestException {
         RunLock lock = journal.hold();
         try {
             if (journal.read().isPresent()) {
                 throw new GuestException("probes of a run that was killed are in "
                         + kernel.machine().name() + "; take them out with plumbline detach");
             }
-            InlineEngine engine = new InlineEngine(kernel, journal, lock);
+            InlineEngine engine = new InlineEngine(kernel, journal, lock, mode);
             engine.startOrRollBack(sites);
             return engine;
         } catch (GuestException e) {
@@ -121,16 +132,16 @@ public final class InlineEngine implements ProbeEngine {
     }
 
     private void start(List<Long> chosen) throws GuestException {
-        if (!isFiller(text.read(area, WITH_GATE_BYTES))) {
+        if (!isFiller(text.read(area, areaBytes))) {
             throw new GuestException("the unused part of kernel text at 0x%x is in use".formatted(area)
                     + ", perhaps by probes whose journal is gone; reboot the guest");
         }
-        gate = FtraceGate.at(kernel, text, area + AREA_BYTES);
+        gate = FtraceGate.at(kernel, text, area + recorderBytes);
         entries = located(List.copyOf(GuestCode.sites(kernel)));
         List<Site> all = located(chosen);
         changes = new Changes(
                 area,
-                WITH_GATE_BYTES,
+                areaBytes,
                 List.of(),
                 List.of(),
                 withEntries(all),
@@ -140,16 +151,17 @@ public final class InlineEngine implements ProbeEngine {
         journal.write(changes);
         gate.build();
         gate.shut();
-        changes = new RingMemory(kernel, text, changes).borrow(cpuCount(), RING_ORDER);
+        int[] tables = Rings.tableOrders(mode);
+        changes = new RingMemory(kernel, text, changes).borrow(cpuCount(), Rings.ORDER, tables);
         journal.write(changes);
         Loan.clear(text, changes.blocks());
         // Whatever the guest could spare is in the journal; now it must be enough.
-        RingMemory.verify(kernel, changes, cpuCount(), RING_ORDER);
-        Assembler recorder = placeRecorder();
+        RingMemory.verify(kernel, changes, cpuCount(), Rings.ORDER, tables);
+        rings = Rings.place(kernel, text, changes, mode);
         gate.countAt(Loan.ticketsAddress(kernel, changes));
         Set<Long> switches = taskSwitches();
-        long plain = recorder.address("recorder");
-        long timed = recorder.address("timed");
+        long plain = rings.recorder();
+        long timed = rings.timedRecorder();
         sites = new ArmedSites(kernel, text, site -> switches.contains(site) ? timed : plain);
         sites.use(all);
         sites.takeFree();
@@ -173,25 +185,6 @@ public final class InlineEngine implements ProbeEngine {
         Set<Site> all = new LinkedHashSet<>(others);
         all.addAll(entries);
         return List.copyOf(all);
-    }
-
-    private Assembler placeRecorder() throws GuestException {
-        PhysicalMemory memory = kernel.machine().memory();
-        PerCpu perCpu = kernel.perCpu();
-        Counters counters = new Counters(changes.perCpu().getFirst().pointer());
-        counters.start(text, perCpu, 1L << RING_BYTES_LOG2);
-        long[] ringAddresses =
-                changes.blocks().stream().mapToLong(Block::address).toArray();
-        for (int cpu = 0; cpu < ringAddresses.length; cpu++) {
-            if (perCpu.possible()[cpu]) {
-                rings.add(new RingReader(
-                        cpu, memory, text.physical(ringAddresses[cpu]), counters.place(text, perCpu, cpu), SLOTS_LOG2));
-            }
-        }
-        Assembler code = new Assembler(area + BorrowedTask.HEADER_BYTES);
-        Recorder.emit(code, kernel.perCpuPlaces(), ringAddresses, counters, RING_BYTES_LOG2);
-        text.writeCode(List.of(text.patch(area + BorrowedTask.HEADER_BYTES, code.assemble())));
-        return code;
     }
 
     // Every task that a CPU switches to comes through this function, a new one too. Compilers add suffixes to its name.
@@ -227,11 +220,7 @@ public final class InlineEngine implements ProbeEngine {
     @Override
     public long poll(CallEventSink sink) throws GuestException {
         giveWay();
-        long events = 0;
-        for (RingReader ring : rings) {
-            events += ring.poll(sink);
-        }
-        return events;
+        return rings.poll(sink);
     }
 
     // The guest's own tracer waits at the gate until what it is to change is as it left it; when it has done, what it
@@ -327,21 +316,17 @@ public final class InlineEngine implements ProbeEngine {
 
     @Override
     public long seen() {
-        return rings.stream().mapToLong(RingReader::seen).sum();
+        return rings.seen();
     }
 
     @Override
     public long lost() {
-        return rings.stream().mapToLong(RingReader::lost).sum();
+        return rings.lost();
     }
 
     @Override
     public long hits() throws GuestException {
-        long hits = 0;
-        for (RingReader ring : rings) {
-            hits += ring.entered();
-        }
-        return hits;
+        return rings.hits();
     }
 
     @Override

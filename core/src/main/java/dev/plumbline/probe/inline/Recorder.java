@@ -8,6 +8,7 @@ import static dev.plumbline.x86.Assembler.Register.RSP;
 
 import dev.plumbline.kernel.PerCpuPlaces;
 import dev.plumbline.x86.Assembler;
+import java.util.Optional;
 
 /// The code that a probed function calls first. It is called from where the function tracer's call would stand, so
 /// rax, r10, r11 and the flags are free; everything else is as the function's caller left it. (No caller counts on rax:
@@ -37,53 +38,79 @@ final class Recorder {
     /// From the word that stands in the slot to where the function's return address stands.
     static final int FRAME_BYTES = 8;
 
+    /// Where in a slot the low 16 bits stand of what stands for the system call in edge mode: the upper end of the
+    /// task's address, which is all ones in every address of the kernel.
+    static final int SYSTEM_CALL_AT = 22;
+
     private final Assembler code;
     private final PerCpuPlaces places;
     private final Counters counters;
     private final int ringBytesLog2;
+    private final Optional<EdgeTable> edges;
+    private final Optional<RingLimits> limits;
 
-    private Recorder(Assembler code, PerCpuPlaces places, Counters counters, int ringBytesLog2) {
+    /// @param code where to
+    /// @param places where the kernel keeps the current task
+    /// @param ringBytesLog2 binary logarithm of a ring's length
+    /// @param edges what is known, in edge mode
+    /// @param limits how far may be written, in lossless mode
+    Recorder(
+            Assembler code,
+            PerCpuPlaces places,
+            Counters counters,
+            int ringBytesLog2,
+            Optional<EdgeTable> edges,
+            Optional<RingLimits> limits) {
         this.code = code;
         this.places = places;
         this.counters = counters;
         this.ringBytesLog2 = ringBytesLog2;
+        this.edges = edges;
+        this.limits = limits;
     }
 
-    /// Emits the recorder and its table of rings.
+    /// Emits the table of rings and the recorder, whose entries are the labels `recorder` and `timed`.
     ///
-    /// @param code where to; the labels `recorder` and `timed` will be its entries
-    /// @param places where the kernel keeps the current task
     /// @param rings virtual addresses of the rings, by CPU number
-    /// @param ringBytesLog2 binary logarithm of a ring's length
-    static void emit(Assembler code, PerCpuPlaces places, long[] rings, Counters counters, int ringBytesLog2) {
+    void emit(long[] rings) {
         code.align(64).label("rings");
         for (long ring : rings) {
             code.word(ring);
         }
-        new Recorder(code, places, counters, ringBytesLog2).emit();
-    }
-
-    private void emit() {
-        code.align(64).label("timed").push(RDX).readTimeStampCounter();
-        code.shiftLeft(RDX, 32).or(RDX, RAX);
-        reserve();
-        code.store(R10, 8, RDX).pop(RDX);
-        code.clear(R11);
-        commit();
+        code.align(64).label("timed");
+        if (edges.isEmpty()) {
+            emitReading();
+        }
         code.label("recorder");
-        reserve();
+        edges.ifPresent(table -> table.emitQuestion(code, places));
+        reserve("reserved");
         code.load(R11, RSP, 8).store(R10, 8, R11);
         code.loadPerCpu(R11, places.currentTask()).store(R10, 16, R11);
         code.store(R10, 24, RSP);
+        if (edges.isPresent()) {
+            code.push(RAX);
+            EdgeTable.emitSystemCall(code, places, "told");
+            code.pop(RAX).storeShort(R10, SYSTEM_CALL_AT, R11);
+        }
         code.loadInt(R11, RSP, 0);
         commit();
-        code.ret();
+        code.label("seen").ret();
+    }
+
+    private void emitReading() {
+        code.push(RDX).readTimeStampCounter();
+        code.shiftLeft(RDX, 32).or(RDX, RAX);
+        reserve("reserved for a reading");
+        code.store(R10, 8, RDX).pop(RDX);
+        code.clear(R11);
+        commit();
     }
 
     /// Leaves the slot's address in r10 and its place in the course, below the CPU's number, in rax.
-    private void reserve() {
+    private void reserve(String name) {
         code.moveInt(RAX, 1 << SLOT_BYTES_LOG2);
         counters.emitReservation(code, RAX, R10);
+        limits.ifPresent(each -> each.emitWait(code, name));
         code.move(R11, RAX).shiftRight(R11, Counters.CPU_SHIFT);
         code.moveInt(R10, RAX).andInt(R10, (1 << ringBytesLog2) - 1);
         code.addWord(R10, R11, code.address("rings"));

@@ -4,6 +4,7 @@ import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.PhysicalAddress;
 import dev.plumbline.machine.PhysicalMemory;
 import dev.plumbline.probe.CallEventSink;
+import dev.plumbline.probe.RecordingMode;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -15,6 +16,7 @@ import java.lang.foreign.ValueLayout;
 /// reserved and not yet committed is waited for; events behind it come later.
 final class RingReader {
     private static final int BATCH_SLOTS = 1 << 14;
+    private static final long KERNEL_HALF = 0xffff_0000_0000_0000L;
     private static final long WINDOW = 0xffff_ffff_0000_0000L;
 
     private final int cpu;
@@ -22,6 +24,7 @@ final class RingReader {
     private final PhysicalAddress ring;
     private final PhysicalAddress counter;
     private final int slotsLog2;
+    private final RecordingMode mode;
     private final long firstIndex;
     private final MemorySegment batch = Arena.ofAuto().allocate((long) BATCH_SLOTS << Recorder.SLOT_BYTES_LOG2, 64);
     private final MemorySegment counterWord = Arena.ofAuto().allocate(8, 8);
@@ -29,12 +32,19 @@ final class RingReader {
     private long seen;
     private long lost;
 
-    RingReader(int cpu, PhysicalMemory memory, PhysicalAddress ring, PhysicalAddress counter, int slotsLog2) {
+    RingReader(
+            int cpu,
+            PhysicalMemory memory,
+            PhysicalAddress ring,
+            PhysicalAddress counter,
+            int slotsLog2,
+            RecordingMode mode) {
         this.cpu = cpu;
         this.memory = memory;
         this.ring = ring;
         this.counter = counter;
         this.slotsLog2 = slotsLog2;
+        this.mode = mode;
         this.firstIndex = 1L << slotsLog2;
         this.next = firstIndex;
     }
@@ -71,6 +81,14 @@ final class RingReader {
             }
             if ((int) commit == 0) {
                 sink.time(cpu, batch.get(ValueLayout.JAVA_LONG, at + 8));
+            } else if (mode == RecordingMode.EDGE) {
+                long task = batch.get(ValueLayout.JAVA_LONG, at + 16);
+                sink.edge(
+                        cpu,
+                        (WINDOW | commit) - InlineSites.BYTES,
+                        batch.get(ValueLayout.JAVA_LONG, at + 8),
+                        task | KERNEL_HALF,
+                        (short) (task >>> 8 * (Recorder.SYSTEM_CALL_AT - 16)));
             } else {
                 sink.call(
                         cpu,
@@ -83,6 +101,15 @@ final class RingReader {
             seen++;
         }
         return true;
+    }
+
+    /// Index of the slot that will be read next.
+    long next() {
+        return next;
+    }
+
+    int cpu() {
+        return cpu;
     }
 
     long seen() {

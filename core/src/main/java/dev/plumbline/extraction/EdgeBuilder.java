@@ -1,0 +1,83 @@
+package dev.plumbline.extraction;
+
+import dev.plumbline.callgraph.CallGraph;
+import dev.plumbline.kernel.SystemCall;
+import dev.plumbline.probe.CallEventSink;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/// Gives names to the events of edge mode. For one thread.
+public final class EdgeBuilder implements CallEventSink {
+    // What stands for the system call where there is none, by CallEventSink.
+    private static final int FROM_USER_MODE = -1;
+    private static final int INTERRUPT_STACK = -2;
+    private static final int KERNEL_THREAD = -3;
+
+    private final TaskIdentities identities;
+    private final ObservedEdge.Sink sink;
+    private final FlowNames names = new FlowNames();
+    private final Map<Integer, String> systemCalls = new HashMap<>();
+    private TracedCode code;
+    private long eventCount;
+
+    /// @param code the kernel's code
+    /// @param calls its system calls
+    /// @param identities tells who tasks are
+    public EdgeBuilder(TracedCode code, List<SystemCall> calls, TaskIdentities identities, ObservedEdge.Sink sink) {
+        this.code = code;
+        this.identities = identities;
+        this.sink = sink;
+        calls.forEach(call -> systemCalls.put(call.number(), call.name()));
+    }
+
+    @Override
+    public void edge(int cpu, long site, long returnAddress, long task, int systemCall) {
+        eventCount++;
+        int function = (int) code.entry(site) - 1;
+        CallGraph graph = code.graph();
+        sink.edge(new ObservedEdge(
+                context(systemCall),
+                systemCall >= 0,
+                names.place(graph, returnAddress),
+                names.function(graph, function, site),
+                function != CallGraph.NONE,
+                Origin.isIndirect(code.origin(returnAddress)),
+                identities.identity(task),
+                cpu));
+    }
+
+    private String context(int systemCall) {
+        return switch (systemCall) {
+            case FROM_USER_MODE -> "exception";
+            case INTERRUPT_STACK -> "interrupt";
+            case KERNEL_THREAD -> "kernel thread";
+            default -> systemCalls.getOrDefault(systemCall, "system call " + systemCall);
+        };
+    }
+
+    @Override
+    public void call(int cpu, long site, long returnAddress, long task, long stackPointer) {
+        throw new IllegalStateException("edges are told one by one, not made of calls");
+    }
+
+    @Override
+    public void time(int cpu, long timeStampCounter) {
+        // Edges have no order that matters.
+    }
+
+    @Override
+    public void lost(int cpu, long count) {
+        // The engine counts them.
+    }
+
+    /// The code has changed: modules came or went.
+    public void codeChanged(TracedCode now) {
+        code = now;
+    }
+
+    /// How many edges were told.
+    public long eventCount() {
+        return eventCount;
+    }
+}
