@@ -194,7 +194,7 @@ public final class LinuxKernel {
             return Consistently.read(memory, reading);
         } catch (KernelFormatException | UnreadableMemoryException e) {
             verifyStillRunning();
-            throw e;
+            throw new KernelFormatException(machine, e);
         }
     }
 
