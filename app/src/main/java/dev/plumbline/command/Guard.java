@@ -7,8 +7,7 @@ import java.lang.ProcessBuilder.Redirect;
 import java.nio.charset.StandardCharsets;
 
 /// A small process that waits beside this one and takes the probes out of the guest should this one be killed: it reads
-/// a
-/// pipe that only this process holds, and runs `plumbline detach` when the pipe ends without a word.
+/// a pipe that only this process holds, and runs `plumbline detach` when the pipe ends without a word.
 final class Guard implements AutoCloseable {
     /// Set by the launcher: its own path.
     private static final String LAUNCHER = "plumbline.launcher";
