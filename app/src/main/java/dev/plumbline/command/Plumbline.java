@@ -3,6 +3,9 @@ package dev.plumbline.command;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.report.PlainText;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.NoSuchFileException;
 import java.util.Locale;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -106,9 +109,20 @@ public final class Plumbline implements Runnable {
         if (System.getenv("PLUMBLINE_DEBUG") != null) {
             fault.printStackTrace();
         }
-        return fault instanceof IOException
-                ? kind + ": " + line
+        return fault instanceof IOException io
+                ? file(io, kind + ": " + line)
                 : "internal fault, please report it with what PLUMBLINE_DEBUG=1 shows: " + kind + ": " + line;
+    }
+
+    /// Of a file's fault its message is often nothing but the file's name.
+    private static String file(IOException fault, String otherwise) {
+        return switch (fault) {
+            case NoSuchFileException it -> "there is no file or directory " + PlainText.of(it.getFile());
+            case AccessDeniedException it -> "no permission for " + PlainText.of(it.getFile());
+            case FileSystemException it
+            when it.getReason() != null -> "cannot use " + PlainText.of(it.getFile() + ": " + it.getReason());
+            default -> otherwise;
+        };
     }
 
     private static boolean isPartMissing(Throwable fault) {

@@ -14,6 +14,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
@@ -51,8 +53,9 @@ record GuestUnderTest(TestGuest guest, Path directory, GuestSays says) implement
         Path socket = directory.resolve("qmp");
         String name = "it-%d-%d".formatted(ProcessHandle.current().pid(), BOOTED.incrementAndGet());
         try {
-            TestGuest guest = TestGuest.boot(
-                    name, options.withExtraQemuArguments("-qmp", "unix:" + socket + ",server=on,wait=off"));
+            List<String> arguments = new ArrayList<>(options.extraQemuArguments());
+            arguments.addAll(List.of("-qmp", "unix:" + socket + ",server=on,wait=off"));
+            TestGuest guest = TestGuest.boot(name, options.withExtraQemuArguments(arguments.toArray(String[]::new)));
             return new GuestUnderTest(guest, directory, new GuestSays(guest));
         } catch (IOException e) {
             Files.deleteIfExists(socket);
@@ -84,8 +87,7 @@ record GuestUnderTest(TestGuest guest, Path directory, GuestSays says) implement
     }
 
     /// What the kernel has written to the console, without the remark it makes once if the host gave it no time for
-    /// some
-    /// milliseconds.
+    /// some milliseconds.
     String console() throws IOException {
         return Files.readAllLines(guest.consoleLog()).stream()
                 .filter(line -> !line.contains("hrtimer: interrupt took"))

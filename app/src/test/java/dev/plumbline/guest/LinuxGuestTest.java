@@ -35,8 +35,7 @@ record LinuxGuestTest(GuestKernel kernel, int cpus)
                 UntouchedContract,
                 CommandsContract {
     /// A kprobe in a function's body gets a page for the displaced instruction: it starts behind the tracer's NOP,
-    /// which
-    /// is 5 bytes long and may have an endbr64 of 4 before it. One at an entry gets a trampoline.
+    /// which is 5 bytes long and may have an endbr64 of 4 before it. One at an entry gets a trampoline.
     private static final String PREPARATION = """
             set -e
             modprobe 8021q; modprobe bridge; modprobe nf_conntrack; modprobe dummy

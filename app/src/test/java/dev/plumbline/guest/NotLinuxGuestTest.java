@@ -2,6 +2,7 @@ package dev.plumbline.guest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.plumbline.machine.qemu.BareGuest;
 import dev.plumbline.machine.qemu.QmpClient;
 import dev.plumbline.testbed.GuestOptions;
 import java.io.IOException;
@@ -20,6 +21,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("guest")
 @Timeout(60)
 class NotLinuxGuestTest {
+    private static final int MOST_LOOKS = 20;
+
     @TempDir
     private Path directory;
 
@@ -55,6 +58,26 @@ class NotLinuxGuestTest {
             assertThat(CommandRun.of("inspect", "dump:" + dump).failed(1).err()).contains("64-bit mode");
         } finally {
             qemu.destroyForcibly().waitFor(10, TimeUnit.SECONDS);
+        }
+    }
+
+    @Test
+    void machineIn64BitModeMayRunNoLinux() throws Exception {
+        try (BareGuest guest = BareGuest.start()) {
+            String error = "";
+            for (int look = 0; look < MOST_LOOKS && !error.contains("page-fault handler"); look++) {
+                error = CommandRun.of("inspect", "qmp:" + guest.socket())
+                        .failed(1)
+                        .err();
+                assertThat(error).contains("no Linux kernel was found");
+            }
+            assertThat(error).as("once paging is on").contains("page-fault handler");
+            Path dump = directory.resolve("dump");
+            try (QmpClient monitor = QmpClient.connect(guest.socket())) {
+                monitor.execute("dump-guest-memory", Map.of("paging", false, "protocol", "file:" + dump));
+            }
+            assertThat(CommandRun.of("callgraph", "dump:" + dump).failed(1).err())
+                    .contains("no Linux kernel was found", "page-fault handler");
         }
     }
 

@@ -47,12 +47,16 @@ interface TracerContract {
 
     @Test
     default void sitesCarryTheTracersNamesInItsOrder() throws GuestException {
-        List<String> names = guest().says().tracedFunctions();
-        List<CodeRegion> regions = guest().read(LinuxKernel::code).regions();
-        List<FtraceRecord> records = guest().read(LinuxKernel::ftraceRecords);
+        compareSites(guest());
+    }
+
+    static void compareSites(GuestUnderTest guest) throws GuestException {
+        List<String> names = guest.says().tracedFunctions();
+        List<CodeRegion> regions = guest.read(LinuxKernel::code).regions();
+        List<FtraceRecord> records = guest.read(LinuxKernel::ftraceRecords);
         assertThat(records).hasSameSizeAs(names);
         assertThat(new HashSet<>(records)).hasSameSizeAs(names);
-        Map<Long, List<Symbol>> symbols = guest().says().symbols().stream().collect(groupingBy(Symbol::address));
+        Map<Long, List<Symbol>> symbols = guest.says().symbols().stream().collect(groupingBy(Symbol::address));
         List<String> wrong = new ArrayList<>();
         for (int i = 0; i < names.size(); i++) {
             boolean isBehindMark = MARKS.contains(bytes(regions, records.get(i).address() - MARK_BYTES, MARK_BYTES));

@@ -2,31 +2,42 @@ package dev.plumbline.guest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.plumbline.callgraph.CallGraph;
+import dev.plumbline.callgraph.ObjdumpEdges;
+import dev.plumbline.kernel.KernelCode;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.kernel.Task;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Machine;
 import dev.plumbline.machine.VirtualAddress;
 import dev.plumbline.machine.qemu.QemuMachine;
+import dev.plumbline.machine.qemu.QmpClient;
 import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.GuestOptions;
 import dev.plumbline.testbed.RunningCommand;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /// Guests whose memory is laid out otherwise than usual.
 @Tag("guest")
 @Timeout(120)
 class UnusualGuestTest {
     private static final long FOUR_GIB = 1L << 32;
-    private static final int ATTACHES = 60;
+    private static final int ATTACHES = 30;
 
-    @Test
-    void memoryAboveFourGibIsReadWhereItIs() throws Exception {
+    @ParameterizedTest
+    @EnumSource(GuestKernel.class)
+    void memoryAboveFourGibIsReadWhereItIs(GuestKernel kernel) throws Exception {
         try (GuestUnderTest guest = GuestUnderTest.boot(
-                        GuestOptions.DEFAULT.withMemoryMib(5120).withKernel(GuestKernel.V6_12));
+                        GuestOptions.DEFAULT.withMemoryMib(5120).withKernel(kernel));
                 RunningCommand _ = guest.startUntilReady("many-threads 10 5")) {
             guest.guest().execChecked("modprobe 8021q");
             compare(guest);
@@ -42,25 +53,65 @@ class UnusualGuestTest {
         return above;
     }
 
-    @Test
-    void fiveLevelPageTablesAreWalked() throws Exception {
+    @ParameterizedTest
+    @EnumSource(GuestKernel.class)
+    void fiveLevelPageTablesAreWalked(GuestKernel kernel) throws Exception {
         try (GuestUnderTest guest = GuestUnderTest.boot(
-                GuestOptions.DEFAULT.withCpuModel("max").withCpus(2).withKernel(GuestKernel.V6_1))) {
+                GuestOptions.DEFAULT.withCpuModel("max").withCpus(2).withKernel(kernel))) {
             guest.guest().execChecked("modprobe bridge");
             assertThat(guest.<Integer>read(
-                            kernel -> kernel.machine().registers().read(0).pagingLevels()))
+                            it -> it.machine().registers().read(0).pagingLevels()))
                     .isEqualTo(5);
             compare(guest);
         }
     }
 
-    @Test
-    void kernelIsFoundWhileAllVcpusAreInUserModeBehindPageTableIsolation() throws Exception {
+    /// RAM in a shared file is mapped, in two pieces around the hole; without mitigations the kernel has made plain
+    /// calls of those through thunks.
+    @ParameterizedTest
+    @EnumSource(GuestKernel.class)
+    void sharedMemoryIsMappedAndIndirectCallsWithoutThunksAreFound(GuestKernel kernel, @TempDir Path directory)
+            throws Exception {
+        try (GuestUnderTest guest = GuestUnderTest.boot(GuestOptions.DEFAULT
+                .withKernel(kernel)
+                .withAppend("mitigations=off")
+                .withExtraQemuArguments(
+                        "-object",
+                        "memory-backend-memfd,id=shared,size=512M,share=on",
+                        "-machine",
+                        "memory-backend=shared,max-ram-below-4g=256M"))) {
+            guest.guest().execChecked("modprobe nf_conntrack");
+            compare(guest);
+            KernelCode code = guest.read(it -> {
+                assertThat(Path.of("/proc/self/maps")).content().contains("/memfd:memory-backend-memfd");
+                assertThat(it.machine().memory().ranges()).hasSizeGreaterThan(1);
+                return it.code();
+            });
+            CallGraph graph = CallGraph.of(code);
+            assertThat(ObjdumpEdges.differences(code, graph)).isEmpty();
+            assertThat(graph.indirectSites())
+                    .filteredOn(site -> !site.viaThunk())
+                    .hasSizeGreaterThan(5_000);
+            compareDump(guest, directory.resolve("dump"));
+        }
+    }
+
+    private static void compareDump(GuestUnderTest guest, Path file) throws Exception {
+        try (QmpClient monitor = guest.monitor()) {
+            monitor.execute("stop");
+            guest.dump(monitor, file);
+            DumpContract.compare(guest.read(Snapshot::of), GuestUnderTest.readDump(file, Snapshot::of));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(GuestKernel.class)
+    void kernelIsFoundWhileAllVcpusAreInUserModeBehindPageTableIsolation(GuestKernel kernel) throws Exception {
         try (GuestUnderTest guest = GuestUnderTest.boot(GuestOptions.DEFAULT
                 .withCpuModel("Skylake-Client")
                 .withAppend("pti=on")
                 .withCpus(2)
-                .withKernel(GuestKernel.V6_12))) {
+                .withKernel(kernel))) {
             compare(guest);
             long text = guest.says().addresses("_text")[0];
             try (RunningCommand _ = guest.guest().start("while :; do :; done & while :; do :; done")) {
@@ -71,9 +122,29 @@ class UnusualGuestTest {
                 assertThat(isolated)
                         .as("attaches that saw nothing but isolated vCPUs")
                         .isPositive();
+                attachDuringInterrupts(guest, text);
                 assertThat(CommandRun.of("inspect", guest.vm()).succeeded().out())
                         .contains("KASLR slide");
             }
+        }
+    }
+
+    /// Non-maskable interrupts enter the kernel with the user's page tables still in force.
+    private static void attachDuringInterrupts(GuestUnderTest guest, long text) throws Exception {
+        try (QmpClient monitor = guest.monitor();
+                ExecutorService other = Executors.newSingleThreadExecutor()) {
+            Future<Integer> interrupting = other.submit(() -> {
+                int sent = 0;
+                for (; !Thread.currentThread().isInterrupted(); sent++) {
+                    monitor.execute("inject-nmi");
+                }
+                return sent;
+            });
+            for (int attach = 0; attach < ATTACHES; attach++) {
+                attachSawIsolation(guest, text);
+            }
+            assertThat(interrupting.isDone()).isFalse();
+            interrupting.cancel(true);
         }
     }
 
@@ -92,8 +163,8 @@ class UnusualGuestTest {
     private static void compare(GuestUnderTest guest) throws Exception {
         List<GuestSays.Symbol> symbols = SymbolsContract.symbols(guest.read(LinuxKernel::symbols));
         assertThat(Differences.between(guest.says().symbols(), symbols)).isEmpty();
-        assertThat(guest.read(LinuxKernel::ftraceRecords))
-                .hasSameSizeAs(guest.says().tracedFunctions());
+        SymbolsContract.compareModules(guest);
+        TracerContract.compareSites(guest);
         TasksContract.compareTasks(guest);
         assertThat(CommandRun.of("inspect", guest.vm(), "--json")
                         .succeeded()

@@ -10,8 +10,8 @@ final class PatchMarks {
 
     private PatchMarks() {}
 
-    /// A mark for each of the first `count` sites; 0 where nobody patches. Where two patch, [PatchPlaces#kindAt]'s
-    /// order decides.
+    /// A mark for each of the first `count` sites; 0 where nobody patches. Where two patch, the tracer comes
+    /// before static calls, these before static keys, and kprobes last.
     static byte[] of(long[] sites, int count, PatchPlaces places) {
         byte[] marks = new byte[count];
         mark(marks, sites, places.kprobeSites(), PatchPlaces.Kind.KPROBE);

@@ -58,8 +58,7 @@ final class Thunks {
         });
     }
 
-    /// The register (0 to 15) whose thunk begins at the function, [#RETURN] for a return thunk, [#NONE] for
-    /// neither.
+    /// The register (0 to 15) whose thunk begins at the function, [#RETURN] for a return thunk, [#NONE] for neither.
     int kindOf(int function) {
         return byFunction[function] - 1;
     }

@@ -8,8 +8,7 @@ import java.util.Map;
 /// records, numbered from 1, then NUL-terminated names. A record is three 32-bit words (name offset; kind, flag and
 /// count; size or type) and what its kind adds.
 ///
-/// Answers what lies where in a structure; keeps the section's bytes and one offset per type. For one thread at a
-/// time.
+/// Answers what lies where in a structure; keeps the section's bytes and one offset per type. For one thread at a time.
 public final class Btf {
     private static final int MAGIC = 0xeb9f;
     private static final int HEADER_BYTES = 24;

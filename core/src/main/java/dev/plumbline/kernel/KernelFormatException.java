@@ -1,6 +1,7 @@
 package dev.plumbline.kernel;
 
 import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.Machine;
 
 /// Guest memory does not hold what a Linux kernel keeps there: corrupted, tampered with, changed while it was read,
 /// or of a layout not known yet.
@@ -17,5 +18,16 @@ public final class KernelFormatException extends GuestException {
     /// @param message one line, without a full stop at its end
     public KernelFormatException(String message) {
         super(message);
+    }
+
+    /// What made no sense in a guest to the end, with the guest's name and, unless it says so itself, what to do.
+    KernelFormatException(Machine machine, GuestException fault) {
+        super("cannot read the kernel of " + machine.name() + ": " + fault.getMessage() + advice(fault), fault);
+    }
+
+    private static String advice(GuestException fault) {
+        return fault.getMessage().contains("; ")
+                ? ""
+                : "; run the command again, and if this stays, its memory is damaged or was tampered with";
     }
 }

@@ -13,8 +13,7 @@ public record KernelImage(long virtualBase, long endAddress, long physicalBase) 
     /// End of it; modules begin there or, without KASLR, at half of it.
     static final long WINDOW_END = 0xffff_ffff_c000_0000L;
 
-    /// How far KASLR moved the kernel from its link address, in bytes; may be negative on a kernel linked higher
-    /// up.
+    /// How far KASLR moved the kernel from its link address, in bytes; may be negative on a kernel linked higher up.
     public long kaslrSlide() {
         return virtualBase - LINK_BASE;
     }

@@ -6,6 +6,7 @@ import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Machine;
 import dev.plumbline.machine.PhysicalAddress;
 import dev.plumbline.machine.Translation;
+import dev.plumbline.machine.UnreadableMemoryException;
 import dev.plumbline.machine.VirtualAddress;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,6 +25,14 @@ final class KernelOpener {
     }
 
     LinuxKernel open() throws GuestException {
+        try {
+            return find();
+        } catch (KernelFormatException | UnreadableMemoryException e) {
+            throw new KernelFormatException(machine, e);
+        }
+    }
+
+    private LinuxKernel find() throws GuestException {
         KernelImageFinder finder = new KernelImageFinder(machine);
         for (Optional<Candidate> next = finder.next(); next.isPresent(); next = finder.next()) {
             Optional<SymbolTable> symbols = symbols(next.get());

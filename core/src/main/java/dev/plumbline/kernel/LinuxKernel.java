@@ -267,7 +267,7 @@ public final class LinuxKernel {
             return Consistently.read(memory, reading);
         } catch (KernelFormatException | UnreadableMemoryException e) {
             verifyStillRunning();
-            throw e;
+            throw new KernelFormatException(machine, e);
         }
     }
 

@@ -1,39 +1,17 @@
 package dev.plumbline.kernel;
 
-import java.util.Arrays;
-
 /// The places where a kernel legally changes its own code, from the kernel's own tables. All arrays ascend
 /// (unsigned) and hold virtual addresses of the first byte of the patched instruction. The arrays are not copied:
 /// treat them as frozen.
 ///
 /// @param ftraceSites function entries with an ftrace record (5-byte NOP or call)
-/// @param staticKeySites jump-label sites (NOP or jump, of 2 or 5 bytes), from `__start___jump_table` and the
-///   modules'
+/// @param staticKeySites jump-label sites (NOP or jump, of 2 or 5 bytes), from `__start___jump_table` and the modules'
 /// @param staticCallSites sites of `static_call()` (5-byte call, jump, NOP or return), from `.static_call_sites`
 /// @param kprobeSites addresses that a registered kprobe has armed now
 public record PatchPlaces(long[] ftraceSites, long[] staticKeySites, long[] staticCallSites, long[] kprobeSites) {
 
     /// No places at all.
     public static final PatchPlaces NONE = new PatchPlaces(new long[0], new long[0], new long[0], new long[0]);
-
-    /// What kind of legally patched place the instruction at `address` is, or `null` if none.
-    public Kind kindAt(long address) {
-        if (has(ftraceSites, address)) {
-            return Kind.FTRACE;
-        }
-        if (has(staticCallSites, address)) {
-            return Kind.STATIC_CALL;
-        }
-        if (has(staticKeySites, address)) {
-            return Kind.STATIC_KEY;
-        }
-        return has(kprobeSites, address) ? Kind.KPROBE : null;
-    }
-
-    // Kernel addresses are all in the upper half, so signed order is unsigned order.
-    private static boolean has(long[] sites, long address) {
-        return Arrays.binarySearch(sites, address) >= 0;
-    }
 
     /// Who patches a place.
     public enum Kind {

@@ -6,9 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
 
-/// Reads the system calls from `sys_call_table`, which kernels since 6.9 (commit 1e3ad78334a6) keep for their
-/// tracer only but still fill. An entry that leads to no `__x64_sys_` function is left out: unimplemented, or
-/// overwritten.
+/// Reads the system calls from `sys_call_table`, which kernels since 6.9 (commit 1e3ad78334a6) keep for their tracer
+/// only but still fill. An entry that leads to no `__x64_sys_` function is left out: unimplemented, or overwritten.
 final class SystemCallReader {
     private static final String TABLE = "sys_call_table";
     private static final byte[] PREFIX = "__x64_sys_".getBytes(StandardCharsets.US_ASCII);

@@ -3,9 +3,8 @@ package dev.plumbline.machine;
 /// Stopping all vCPUs for a while.
 public interface Pausing {
 
-    /// Stops all vCPUs; when it returns, none runs. Where somebody else has already paused the guest, closing
-    /// the pause leaves it so. Pauses nest: the guest runs on when the last is closed. Closing twice does
-    /// nothing.
+    /// Stops all vCPUs; when it returns, none runs. Where somebody else has already paused the guest, closing the pause
+    /// leaves it so. Pauses nest: the guest runs on when the last is closed. Closing twice does nothing.
     ///
     /// @throws GuestGoneException if the guest has ended
     /// @throws GuestException if the hypervisor refuses

@@ -142,8 +142,8 @@ class CallGraphTest {
 
     @Test
     void legallyPatchedPlacesAreMarked() throws Exception {
-        PatchPlaces places =
-                new PatchPlaces(new long[] {A, B}, new long[] {A + 5}, new long[] {A + 10}, new long[] {A + 15, B + 5});
+        PatchPlaces places = new PatchPlaces(
+                new long[] {A, B}, new long[] {A + 5}, new long[] {A + 10}, new long[] {A, A + 15, B + 5});
         CallGraph graph = CallGraph.of(new CodeSketch()
                 .function("a")
                 .branch("e8", C)

@@ -18,8 +18,7 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /// The direct edges and the indirect sites that GNU objdump finds in a kernel's code: the verifier of [CallGraph]. It
-/// shares nothing with what
-/// it verifies but the bytes and the symbols.
+/// shares nothing with what it verifies but the bytes and the symbols.
 public final class ObjdumpEdges {
     private static final Set<String> PREFIXES = Set.of(
             "bnd", "notrack", "cs", "ds", "es", "ss", "fs", "gs", "data16", "addr32", "rep", "repz", "repnz", "lock");

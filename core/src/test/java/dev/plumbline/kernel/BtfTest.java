@@ -87,7 +87,7 @@ class BtfTest {
     }
 
     @Test
-    void everyKindIsStepedOver() throws GuestException {
+    void everyKindIsSteppedOver() throws GuestException {
         builder.function("start_kernel");
         for (int kind : new int[] {2, 7, 8, 9, 10, 11, 12, 16, 18}) {
             builder.record("kind" + kind, kind, 0, false, u32);

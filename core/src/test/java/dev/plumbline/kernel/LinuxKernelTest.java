@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.plumbline.kernel.KallsymsBuilder.Order;
 import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.VcpuRegisters;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
@@ -97,6 +98,31 @@ class LinuxKernelTest {
         machine.vcpus(List.of(linux.registers(0x7fff_f000L, true)));
 
         assertThatThrownBy(() -> LinuxKernel.open(machine)).isInstanceOf(NotLinuxException.class);
+    }
+
+    /// As behind the entry of a non-maskable interrupt, before the kernel has switched to its own tables.
+    @Test
+    void aVcpuInTheKernelUnderAUsersTablesLeadsToTheKernel() throws GuestException {
+        RamMachine machine = linux.inUserMode().machine();
+        VcpuRegisters user = machine.read(0);
+        machine.vcpus(List.of(new VcpuRegisters(
+                user.general(),
+                user.rip(),
+                user.rflags(),
+                0,
+                user.fsBase(),
+                user.gsBase(),
+                user.cr0(),
+                user.cr2(),
+                user.cr3(),
+                user.cr4(),
+                user.gdtBase(),
+                user.idtBase())));
+
+        LinuxKernel kernel = LinuxKernel.open(machine);
+
+        assertThat(kernel.image().virtualBase()).isEqualTo(FakeLinux.IMAGE);
+        assertThat(kernel.addressSpace().root().value()).isEqualTo(linux.physical(linux.address("init_top_pgt")));
     }
 
     @ParameterizedTest

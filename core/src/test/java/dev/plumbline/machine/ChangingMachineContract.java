@@ -9,8 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/// What a driver that can write and pause keeps to, besides [MachineContract]. The machine runs when it is
-/// opened.
+/// What a driver that can write and pause keeps to, besides [MachineContract]. The machine runs when it is opened.
 public abstract class ChangingMachineContract extends MachineContract {
 
     @Test

@@ -7,9 +7,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/// A machine made of byte arrays: records each call and fails the n-th on demand, so that logic can be tested
-/// before any guest boots. RAM is given as ranges; code writes, data writes and pauses are capabilities like a
-/// driver's.
+/// A machine made of byte arrays: records each call and fails the n-th on demand, so that logic can be tested before
+/// any guest boots. RAM is given as ranges; code writes, data writes and pauses are capabilities like a driver's.
 public final class FakeMachine implements Machine, PhysicalMemory, Registers, MemoryWriter, CodeWriter, Pausing {
     private final List<MemoryRange> ranges = new ArrayList<>();
     private final List<MemorySegment> contents = new ArrayList<>();

@@ -69,8 +69,7 @@ final class Conversation implements AutoCloseable {
     /// @param err takes its standard error as it comes
     /// @return its exit status, or 128 plus the number of the signal that ended it
     /// @throws GuestGoneException if QEMU ends or the guest reboots meanwhile
-    /// @throws GuestException if a limit passes, if the conversation is closed, or if an output refuses to be
-    /// written
+    /// @throws GuestException if a limit passes, the conversation is closed, or an output refuses to be written
     int run(String command, byte[] input, OutputStream out, OutputStream err) throws GuestException {
         byte[] text = command.getBytes(StandardCharsets.UTF_8);
         if (text.length > LARGEST_FRAME - NONCE) {

@@ -12,8 +12,7 @@ import java.util.Locale;
 /// then the content; name and content are each padded to a multiple of 4 from the start of the archive. An
 /// entry named `TRAILER!!!` ends it.
 ///
-/// Everything belongs to root and bears the time 0, so that equal content gives equal bytes. One thread at a
-/// time.
+/// Everything belongs to root and bears the time 0, so that equal content gives equal bytes. One thread at a time.
 final class CpioArchive {
     private static final int DIRECTORY = 0040755;
     private static final int FILE = 0100644;

@@ -8,8 +8,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 
-/// Kernels unpacked from Debian's packages, one directory per series in the cache; none is installed on the
-/// host.
+/// Kernels unpacked from Debian's packages, one directory per series in the cache; none is installed on the host.
 final class KernelStore {
     private static final long FETCH_LIMIT_SECONDS = 600;
 
@@ -32,7 +31,13 @@ final class KernelStore {
         try (Stream<Path> modules = Files.list(unpacked.resolve("lib/modules"))) {
             Path directory = modules.findFirst().orElseThrow(() -> new IOException("no modules"));
             String release = directory.getFileName().toString();
+            if (!release.startsWith(series.series() + ".")) {
+                throw new GuestException("the kernel in " + unpacked + " is " + release + ", not " + series.series()
+                        + ": this host's Debian names another so; Debian 12 is needed. Delete that directory");
+            }
             return new Kernel(release, unpacked.resolve("boot/vmlinuz-" + release), directory);
+        } catch (GuestException e) {
+            throw e;
         } catch (IOException e) {
             throw new GuestException("the unpacked kernel in " + unpacked + " is damaged; delete that directory", e);
         }

@@ -37,8 +37,7 @@ final class ModuleTree {
     /// @param dependencies names of the modules it needs itself
     record Module(String name, byte[] bytes, List<String> dependencies) {}
 
-    /// Those of the named modules that this kernel has as modules, with all they depend on, each behind what it
-    /// needs.
+    /// Those of the named modules that this kernel has as modules, with all they depend on, each behind what it needs.
     ///
     /// @throws GuestException if a dependency is missing, or a module cannot be read
     SequencedMap<String, Module> closure(List<String> names) throws IOException {
@@ -67,8 +66,7 @@ final class ModuleTree {
         closure.put(name, new Module(name, bytes, dependencies));
     }
 
-    /// What the first `depends=` string of a module's `.modinfo` lists; that section's strings end with a NUL
-    /// each.
+    /// What the first `depends=` string of a module's `.modinfo` lists; that section's strings end with a NUL each.
     static List<String> dependencies(byte[] module) {
         Matcher entry = DEPENDS.matcher(new String(module, StandardCharsets.ISO_8859_1));
         if (!entry.find() || entry.group(1).isEmpty()) {

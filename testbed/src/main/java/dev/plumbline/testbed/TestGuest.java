@@ -148,18 +148,6 @@ public final class TestGuest implements AutoCloseable {
         }
     }
 
-    /// Writes a file in the guest.
-    ///
-    /// @param path absolute, without quotes
-    /// @throws GuestException if it cannot be written
-    public void copyIn(byte[] content, String path) throws GuestException {
-        ExecResult result = exec("cat > '" + path + "'", content);
-        if (result.status() != 0) {
-            throw new GuestException("cannot write " + path + " in guest " + name() + ": "
-                    + result.stderrText().strip());
-        }
-    }
-
     /// Reboots the guest and waits until commands can be run again.
     ///
     /// @throws GuestException if it does not come back within two minutes

@@ -34,8 +34,7 @@ public final class Testbed {
     /// Boots a guest, which stays until [#down], and waits until commands can be run in it.
     ///
     /// @param name 1 to 32 letters, digits, `-`, `_` or `.`
-    /// @throws GuestException if there is such a guest already, or if it does not boot; then nothing is left of
-    /// it
+    /// @throws GuestException if there is such a guest already, or if it does not boot; then nothing is left of it
     public TestGuest up(String name, GuestOptions options) throws GuestException {
         TestGuest guest = boot(name, options);
         guest.release();

@@ -20,11 +20,9 @@ import java.util.List;
 /// | at | what |
 /// | --- | --- |
 /// | 0 | ELF header, 64 bytes: class 64-bit, little-endian, type CORE, machine x86-64 |
-/// | `e_phoff` | program headers, 56 bytes each: one `PT_NOTE`, and a `PT_LOAD` for each run of guest-physical
-/// memory |
+/// | `e_phoff` | program headers, 56 bytes each: one `PT_NOTE`, and a `PT_LOAD` for each run of memory |
 /// | `e_shoff` | section header 0, whose `sh_info` counts the program headers where `e_phnum` is 0xffff |
-/// | in `PT_NOTE` | for each vCPU a note "CORE" of type 1, then for each a note "QEMU" of type 0
-/// ([QemuCpuState]) |
+/// | in `PT_NOTE` | for each vCPU a note "CORE" of type 1, then for each a "QEMU" of type 0 ([QemuCpuState]) |
 ///
 /// Immutable.
 ///

@@ -13,8 +13,7 @@ import java.lang.foreign.MemorySegment;
 /// | --- | --- |
 /// | 0 | u32 version, u32 size |
 /// | 8 | u64 rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp, r8 to r15, rip, rflags |
-/// | 152 | segments cs, ds, es, fs, gs, ss, ldt, tr, gdt, idt, each u32 selector, limit, flags, padding, u64
-/// base |
+/// | 152 | cs, ds, es, fs, gs, ss, ldt, tr, gdt, idt: each u32 selector, limit, flags, padding, and u64 base |
 /// | 392 | u64 cr0 to cr4 |
 /// | 432 | u64 base of GS that `swapgs` would bring; since QEMU 3.0 |
 final class QemuCpuState {

@@ -10,12 +10,10 @@ import java.util.OptionalLong;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
-/// The unix-domain sockets of this host with a path, from `/proc/net/unix` (proc(5), unix(7)). A snapshot;
-/// immutable.
+/// The unix-domain sockets of this host with a path, from `/proc/net/unix` (proc(5), unix(7)). A snapshot; immutable.
 ///
 /// A line there is `Num RefCount Protocol Flags Type St Inode Path`, all but inode and path in hexadecimal. The
-/// listening socket has the flag `__SO_ACCEPTCON`; each accepted connection appears once more under the same
-/// path.
+/// listening socket has the flag `__SO_ACCEPTCON`; each accepted connection appears once more under the same path.
 public final class UnixSockets {
     private static final int FLAG_ACCEPTS = 0x10000;
     private static final int STATE_CONNECTED = 3;

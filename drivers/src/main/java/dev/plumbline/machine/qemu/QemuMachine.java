@@ -21,7 +21,6 @@ public final class QemuMachine implements Machine {
     private final String name;
     private final QmpClient qmp;
     private final long pid;
-    private final String accelerator;
     private final QemuMemory memory;
     private final QemuRegisters registers;
     private final QemuPausing pausing;
@@ -33,11 +32,11 @@ public final class QemuMachine implements Machine {
         QmpValue vcpus = qmp.execute("query-cpus-fast");
         registers = new QemuRegisters(qmp, vcpus);
         name = name(qmp);
-        accelerator = qmp.execute("query-kvm").get("enabled").isTrue() ? "kvm" : "tcg";
         pid = QemuProcessFinder.pidOf(qmp.socket(), vcpus);
         memory = QemuMemory.open(name, pid, RamLayout.of(qmp));
         pausing = new QemuPausing(qmp);
-        CodeWriter codeWriter = new QemuCodeWriter(qmp, pid, !accelerator.equals("kvm"), memory, pausing);
+        boolean isTranslating = !qmp.execute("query-kvm").get("enabled").isTrue();
+        CodeWriter codeWriter = new QemuCodeWriter(qmp, pid, isTranslating, memory, pausing);
         capabilities = Map.of(MemoryWriter.class, memory, CodeWriter.class, codeWriter, Pausing.class, pausing);
     }
 
@@ -88,16 +87,6 @@ public final class QemuMachine implements Machine {
     /// The QEMU process.
     public long pid() {
         return pid;
-    }
-
-    /// `kvm`, or `tcg` for what translates code.
-    String accelerator() {
-        return accelerator;
-    }
-
-    /// QEMU's version, e.g. `7.2.22`.
-    String qemuVersion() {
-        return qmp.qemuVersion();
     }
 
     /// The QMP socket.

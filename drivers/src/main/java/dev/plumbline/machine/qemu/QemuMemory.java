@@ -47,8 +47,22 @@ final class QemuMemory implements PhysicalMemory, MemoryWriter, Closeable {
     ///
     /// @throws GuestException if the process may not be read, or has no such memory
     static QemuMemory open(String guest, long pid, List<RamLayout.Run> layout) throws GuestException {
-        List<ProcessMapping> mappings = ProcessMapping.of(pid);
         List<SharedRam> shared = new ArrayList<>();
+        try {
+            List<Run> runs = runs(pid, layout, shared);
+            ProcessMemory process = ProcessMemory.openAt(pid, layout.getFirst().hostAddress());
+            return new QemuMemory(guest, process, runs, List.copyOf(shared));
+        } catch (GuestException | RuntimeException e) {
+            shared.forEach(SharedRam::close);
+            throw e;
+        }
+    }
+
+    /// Finds each run in the process's mappings, and maps those of shared files.
+    ///
+    /// @param shared gets what has been mapped, also where this fails
+    private static List<Run> runs(long pid, List<RamLayout.Run> layout, List<SharedRam> shared) throws GuestException {
+        List<ProcessMapping> mappings = ProcessMapping.of(pid);
         List<Run> runs = new ArrayList<>();
         ProcessMapping mapped = null;
         SharedRam ram = null;
@@ -70,13 +84,7 @@ final class QemuMemory implements PhysicalMemory, MemoryWriter, Closeable {
                     : null;
             runs.add(new Run(run.range(), run.hostAddress(), bytes, isShared ? ram : null));
         }
-        try {
-            ProcessMemory process = ProcessMemory.openAt(pid, layout.getFirst().hostAddress());
-            return new QemuMemory(guest, process, List.copyOf(runs), List.copyOf(shared));
-        } catch (GuestException e) {
-            shared.forEach(SharedRam::close);
-            throw e;
-        }
+        return List.copyOf(runs);
     }
 
     /// How many bytes of RAM are mapped here; the rest is read through the process's memory.

@@ -39,7 +39,8 @@ final class QemuPausing implements Pausing {
     @Override
     public void resume() throws GuestException {
         if (pauses > 0) {
-            throw new GuestException("the guest is paused for a reason: end that pause instead");
+            throw new GuestException(
+                    "the guest on " + qmp.socket() + " is paused for a reason: end that pause instead");
         }
         qmp.execute("cont");
     }
@@ -64,7 +65,10 @@ final class QemuPausing implements Pausing {
             } catch (GuestGoneException e) {
                 throw e;
             } catch (GuestException e) {
-                throw new GuestException("the guest was left paused: " + e.getMessage(), e);
+                throw new GuestException(
+                        "the guest on " + qmp.socket() + " was left paused: " + e.getMessage()
+                                + "; let it run on with cont in its monitor",
+                        e);
             }
         }
     }

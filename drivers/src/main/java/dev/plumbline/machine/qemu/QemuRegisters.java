@@ -26,7 +26,7 @@ final class QemuRegisters implements Registers {
             numbers[i] = (int) vcpu.get("cpu-index").number();
         }
         if (numbers.length == 0) {
-            throw new GuestException("QEMU on " + qmp.socket() + " shows no vCPU");
+            throw new GuestException("QEMU on " + qmp.socket() + " shows no vCPU; wait until it has set the guest up");
         }
     }
 

@@ -30,8 +30,7 @@ public final class QemuVms {
     /// The one guest of that name.
     ///
     /// @param name as in QEMU's -name option, or a process id
-    /// @throws GuestException if there is none or more than one of that name, or something is missing to attach
-    /// it
+    /// @throws GuestException if there is none or more than one of that name, or something is missing to attach it
     public static QemuVm.Attachable named(String name) throws GuestException {
         Deadline settled = Deadline.after(SETTLING);
         while (true) {

@@ -20,8 +20,7 @@ final class QmpLines {
 
     /// The next line that is not empty, without its end.
     ///
-    /// @throws NoAnswerException if it is not complete by `deadline`; what has come of it is kept for the next
-    /// call
+    /// @throws NoAnswerException if it is not complete by `deadline`; what has come of it is kept for the next call
     byte[] next(Deadline deadline) throws GuestException {
         while (true) {
             if (!arrived.hasRemaining()) {

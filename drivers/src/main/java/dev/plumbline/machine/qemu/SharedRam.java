@@ -13,8 +13,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.Optional;
 
-/// Guest RAM whose back-end is a shared file (`memory-backend-memfd` or `-file` with `share=on`), mapped for
-/// reading.
+/// Guest RAM whose back-end is a shared file (`memory-backend-memfd` or `-file` with `share=on`), mapped for reading.
 ///
 /// The file is found through the descriptor that QEMU keeps of it. It is mapped only when it is as long as
 /// QEMU's mapping, and [#intact()] tells whether it still is: touching a page behind the end of a file is a
@@ -54,7 +53,7 @@ final class SharedRam implements Closeable {
         FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
         try {
             return new SharedRam(channel, mapping);
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             channel.close();
             throw e;
         }

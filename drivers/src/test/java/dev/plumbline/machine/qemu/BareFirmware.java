@@ -8,8 +8,7 @@ import java.util.HexFormat;
 /// loop in RAM, instead of a kernel. What else is in memory is put there by QEMU's loader devices.
 ///
 /// - page tables at [#TABLES]: the first GiB at virtual 0 and at [#KERNEL], in pages of 2 MiB
-/// - the loop at [#LOOP]: it stores the number in its first instruction to [#VALUE] and counts its rounds at
-/// [#ROUNDS]
+/// - the loop at [#LOOP]: it stores the number in its first instruction to [#VALUE] and counts its rounds at [#ROUNDS]
 final class BareFirmware {
     static final long TABLES = 0x1000;
     static final long LOOP = 0x10_0000;

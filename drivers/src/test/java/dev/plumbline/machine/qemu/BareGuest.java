@@ -11,7 +11,7 @@ import java.util.stream.Stream;
 
 /// A QEMU process of a test's own, with [BareFirmware] and no operating system. Closing it kills it and removes
 /// its files.
-final class BareGuest implements AutoCloseable {
+public final class BareGuest implements AutoCloseable {
     private static final long START_NANOS = TimeUnit.SECONDS.toNanos(20);
 
     private final Path directory;
@@ -23,7 +23,7 @@ final class BareGuest implements AutoCloseable {
     }
 
     /// Starts one and waits until its QMP socket `q` is there.
-    static BareGuest start(String... options) throws IOException, InterruptedException {
+    public static BareGuest start(String... options) throws IOException, InterruptedException {
         Path directory = Files.createTempDirectory("plumbline-test-");
         Files.write(directory.resolve("rom"), BareFirmware.rom());
         Files.write(directory.resolve("tables"), BareFirmware.tables());
@@ -46,7 +46,8 @@ final class BareGuest implements AutoCloseable {
         return guest;
     }
 
-    Path socket() {
+    /// Where QEMU listens for QMP.
+    public Path socket() {
         return directory.resolve("q");
     }
 

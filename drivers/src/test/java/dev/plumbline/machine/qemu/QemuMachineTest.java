@@ -26,6 +26,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.LongPredicate;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -33,6 +34,7 @@ import org.junit.jupiter.api.Timeout;
 @Tag("qemu")
 @Timeout(value = 20, unit = TimeUnit.SECONDS)
 class QemuMachineTest extends ChangingMachineContract {
+    private List<Path> stubsBefore;
     private BareGuest guest;
     // Runs that were killed may have left theirs.
     private List<Path> stubsBefore;
@@ -61,14 +63,18 @@ class QemuMachineTest extends ChangingMachineContract {
         return "known bytes of the guest".getBytes(java.nio.charset.StandardCharsets.US_ASCII);
     }
 
+    /// Other processes on this host have theirs, and killed ones have left some.
+    @BeforeEach
+    void rememberStubs() throws IOException {
+        stubsBefore = stubDirectories();
+    }
+
     @Test
     void itIsNamedAndKnowsItsProcess() {
         QemuMachine qemu = (QemuMachine) machine;
 
         assertThat(qemu.name()).isEqualTo("qemu:bare");
         assertThat(qemu.pid()).isEqualTo(guest.pid());
-        assertThat(qemu.accelerator()).isEqualTo("tcg");
-        assertThat(qemu.qemuVersion()).matches("\\d+\\.\\d+\\.\\d+");
         assertThat(qemu.mappedBytes()).isZero();
     }
 
