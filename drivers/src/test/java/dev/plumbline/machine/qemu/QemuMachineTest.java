@@ -36,12 +36,9 @@ import org.junit.jupiter.api.Timeout;
 class QemuMachineTest extends ChangingMachineContract {
     private List<Path> stubsBefore;
     private BareGuest guest;
-    // Runs that were killed may have left theirs.
-    private List<Path> stubsBefore;
 
     @Override
     protected Machine open() throws Exception {
-        stubsBefore = stubDirectories();
         guest = BareGuest.start("-name", "guest=bare,debug-threads=on", "-m", "64", "-smp", "2");
         QemuMachine opened = QemuMachine.attach(guest.socket());
         opened.capability(MemoryWriter.class).orElseThrow().write(knownAddress(), MemorySegment.ofArray(knownBytes()));
