@@ -49,6 +49,7 @@ public class CodeWriteBenchmark {
     private TestGuest guest;
     private QemuMachine machine;
     private DirectWrites writes;
+    private long coreNanos;
     private final List<CodePatch> calls = new ArrayList<>();
 
     /// Made by JMH.
@@ -68,11 +69,13 @@ public class CodeWriteBenchmark {
             calls.add(new CodePatch(new PhysicalAddress(physical), new byte[] {(byte) 0xe8, 1, 2, 3, 4}));
         }
         writes = new DirectWrites(machine, calls);
+        coreNanos = -CoreTime.ofThread();
     }
 
-    /// Ends the guest.
+    /// Ends the guest, and prints what this process computed.
     @TearDown(Level.Trial)
     public void end() throws GuestException {
+        System.out.printf("%ncore time: %.1f ms%n", coreNanos / 1e6);
         machine.close();
         guest.close();
     }
@@ -81,6 +84,7 @@ public class CodeWriteBenchmark {
     @Benchmark
     public void direct() throws GuestException {
         writes.write();
+        coreNanos += CoreTime.ofThread();
     }
 
     /// Straight to its memory, one by one.
@@ -90,11 +94,13 @@ public class CodeWriteBenchmark {
         for (CodePatch call : calls) {
             writer.write(call.address(), MemorySegment.ofArray(call.bytes()));
         }
+        coreNanos += CoreTime.ofThread();
     }
 
     /// Through the debug stub, as under TCG.
     @Benchmark
     public void throughStub() throws GuestException {
         machine.capability(CodeWriter.class).orElseThrow().writeCode(calls);
+        coreNanos += CoreTime.ofThread();
     }
 }

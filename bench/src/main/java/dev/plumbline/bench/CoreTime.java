@@ -1,6 +1,7 @@
 package dev.plumbline.bench;
 
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -10,6 +11,11 @@ import java.nio.file.Path;
 /// (Documentation/scheduler/sched-stats.rst).
 final class CoreTime {
     private CoreTime() {}
+
+    /// Nanoseconds that this thread has run.
+    static long ofThread() {
+        return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
+    }
 
     /// Seconds of all its threads that have not ended.
     static double seconds(long pid) throws IOException {
