@@ -18,6 +18,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(300)
 class ModulesGuestTest {
     private static final String CHANGED = "modules have come or gone";
+    private static final int ROUNDS = 3;
     private static final long SETTLED_MILLIS = 3000;
     private static final String USE = "vconfig add dummy0 7 && vconfig rem dummy0.7";
     private static final String UNLOAD = "rmmod 8021q && modprobe -r mrp garp && rmmod dummy";
@@ -33,7 +34,7 @@ class ModulesGuestTest {
             KernelText before = KernelText.of(guest);
             String log = guest.console();
             try (TraceProcess trace = TraceProcess.start(guest, directory, "ioctl", "vconfig")) {
-                for (int round = 1; round <= 2; round++) {
+                for (int round = 1; round < ROUNDS; round++) {
                     load(guest, trace);
                     guest.guest().execChecked(USE);
                     long changes = trace.said(CHANGED);
@@ -42,16 +43,14 @@ class ModulesGuestTest {
                 }
                 load(guest, trace);
                 guest.guest().execChecked(USE + " && " + UNLOAD);
-                trace.end();
+                boolean isWhole = trace.end().getLast().contains(" 0 dropped");
                 List<String> flows = Files.readAllLines(trace.flows());
-                assertThat(flows.stream().filter(line -> line.contains("\"register_vlan_dev [8021q]\"")))
-                        .as("flows in which the module registers a device")
-                        .size()
-                        .isEqualTo(3);
-                assertThat(flows.stream().filter(line -> line.contains("\"unregister_vlan_dev [8021q]\"")))
-                        .as("flows in which it unregisters one")
-                        .size()
-                        .isEqualTo(3);
+                for (String function : List.of("register_vlan_dev", "unregister_vlan_dev")) {
+                    assertThat(flows.stream().filter(line -> line.contains("\"" + function + " [8021q]\"")))
+                            .as("flows with %s, %s", function, isWhole ? "nothing lost" : "some events lost")
+                            .size()
+                            .isBetween(isWhole ? ROUNDS : 1, ROUNDS);
+                }
             }
             before.assertBack(guest);
             guest.guest().execChecked("modprobe dummy && modprobe 8021q && " + USE + " && " + UNLOAD);
