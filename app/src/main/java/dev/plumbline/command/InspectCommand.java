@@ -3,10 +3,13 @@ package dev.plumbline.command;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Machine;
+import dev.plumbline.probe.ProbeJournal.Changes;
+import dev.plumbline.probe.inline.InlineEngine;
 import dev.plumbline.report.InspectReport;
 import dev.plumbline.report.Inspection;
 import dev.plumbline.report.Json;
 import java.io.PrintWriter;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -33,8 +36,7 @@ final class InspectCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         try (Machine machine = GuestNames.attach(vm)) {
             LinuxKernel kernel = LinuxKernel.open(machine);
-            InspectReport report = new InspectReport(
-                    Inspection.of(kernel), ProbeJournals.of(kernel).read());
+            InspectReport report = new InspectReport(Inspection.of(kernel), probes(kernel));
             if (json) {
                 Json.print(out, report.json());
             } else {
@@ -43,5 +45,13 @@ final class InspectCommand implements Callable<Integer> {
         }
         out.flush();
         return 0;
+    }
+
+    // The journal also has places that are left to the guest's own tracer.
+    private static Optional<Changes> probes(LinuxKernel kernel) throws GuestException {
+        Optional<Changes> changes = ProbeJournals.of(kernel).read();
+        return changes.isPresent()
+                ? Optional.of(changes.get().withSites(InlineEngine.armed(kernel, changes.get())))
+                : changes;
     }
 }

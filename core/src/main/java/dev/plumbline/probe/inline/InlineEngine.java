@@ -15,6 +15,8 @@ import dev.plumbline.probe.ProbeJournal.Changes;
 import dev.plumbline.probe.ProbeJournal.Site;
 import dev.plumbline.probe.RecordingMode;
 import dev.plumbline.probe.RunLock;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -93,6 +95,23 @@ public final class InlineEngine implements ProbeEngine {
             lock.close();
             throw e;
         }
+    }
+
+    /// Which of the sites in a journal hold a probe now.
+    ///
+    /// @throws GuestException if the guest cannot be read
+    public static List<Site> armed(LinuxKernel kernel, Changes changes) throws GuestException {
+        List<Site> armed = new ArrayList<>();
+        MemorySegment bytes = MemorySegment.ofArray(new byte[InlineSites.BYTES]);
+        for (Site site : changes.sites()) {
+            kernel.machine().memory().read(site.physical(), bytes);
+            long target = InlineSites.callTarget(bytes.toArray(ValueLayout.JAVA_BYTE), site.address())
+                    .orElse(0);
+            if (target >= changes.areaAddress() && target < changes.areaAddress() + changes.areaBytes()) {
+                armed.add(site);
+            }
+        }
+        return armed;
     }
 
     /// Takes out what a run that was killed has left in this boot of the guest.

@@ -1,0 +1,68 @@
+package dev.plumbline.guest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.plumbline.testbed.GuestKernel;
+import dev.plumbline.testbed.GuestOptions;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/// Modules that are loaded and unloaded while the guest is traced.
+@Tag("guest")
+@Timeout(300)
+class ModulesGuestTest {
+    private static final String CHANGED = "modules have come or gone";
+    private static final int ROUNDS = 3;
+    private static final long SETTLED_MILLIS = 3000;
+    private static final String USE = "vconfig add dummy0 7 && vconfig rem dummy0.7";
+    private static final String UNLOAD = "rmmod 8021q && modprobe -r mrp garp && rmmod dummy";
+
+    @TempDir
+    private Path directory;
+
+    @ParameterizedTest
+    @EnumSource
+    void functionsOfModulesJoinAndLeave(GuestKernel version) throws Exception {
+        try (GuestUnderTest guest =
+                GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(2))) {
+            KernelText before = KernelText.of(guest);
+            String log = guest.console();
+            try (TraceProcess trace = TraceProcess.start(guest, directory, "ioctl", "vconfig")) {
+                for (int round = 1; round < ROUNDS; round++) {
+                    load(guest, trace);
+                    guest.guest().execChecked(USE);
+                    long changes = trace.said(CHANGED);
+                    guest.guest().execChecked(UNLOAD);
+                    trace.await(CHANGED, changes + 1);
+                }
+                load(guest, trace);
+                guest.guest().execChecked(USE + " && " + UNLOAD);
+                boolean isWhole = trace.end().getLast().contains(" 0 dropped");
+                List<String> flows = Files.readAllLines(trace.flows());
+                for (String function : List.of("register_vlan_dev", "unregister_vlan_dev")) {
+                    assertThat(flows.stream().filter(line -> line.contains("\"" + function + " [8021q]\"")))
+                            .as("flows with %s, %s", function, isWhole ? "nothing lost" : "some events lost")
+                            .size()
+                            .isBetween(isWhole ? ROUNDS : 1, ROUNDS);
+                }
+            }
+            before.assertBack(guest);
+            guest.guest().execChecked("modprobe dummy && modprobe 8021q && " + USE + " && " + UNLOAD);
+            assertThat(guest.console()).isEqualTo(log);
+        }
+    }
+
+    // A look may see some of the modules before others.
+    private static void load(GuestUnderTest guest, TraceProcess trace) throws Exception {
+        long changes = trace.said(CHANGED);
+        guest.guest().execChecked("modprobe dummy && modprobe 8021q");
+        trace.await(CHANGED, changes + 1);
+        Thread.sleep(SETTLED_MILLIS);
+    }
+}
