@@ -115,7 +115,7 @@ final class TraceCommand implements Callable<Integer> {
         }
         CallGraph graph = CallGraph.of(kernel.code());
         FunctionSelection selection = FunctionSelection.all(graph, calls).without(whitelist());
-        TracedCode code = TracedCode.of(graph, calls, selection.functions());
+        TracedCode code = TracedCode.of(graph, calls, selection.functions(), kernel.frameSizes());
         List<Long> sites = usable(kernel, selection.sites());
         PrintWriter out = file == null ? spec.commandLine().getOut() : new PrintWriter(Files.newBufferedWriter(file));
         try (Guard _ = Guard.start(vm)) {

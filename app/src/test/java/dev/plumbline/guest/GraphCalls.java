@@ -16,7 +16,8 @@ final class GraphCalls {
     /// What do_softirq calls on the interrupt stack.
     private static final Set<String> SOFTIRQ = Set.of("__do_softirq", "handle_softirqs");
     /// What exc_page_fault calls, first to last.
-    private static final List<String> PAGE_FAULT = List.of("lock_vma_under_rcu", "lock_mm_and_find_vma", "handle_mm_fault", "up_read");
+    private static final List<String> PAGE_FAULT =
+            List.of("lock_vma_under_rcu", "lock_mm_and_find_vma", "handle_mm_fault", "up_read");
 
     private GraphCalls() {}
 

@@ -37,7 +37,7 @@ record ProbedGuest(GuestUnderTest guest, Path directory) {
             LinuxKernel kernel = LinuxKernel.open(machine);
             CallGraph graph = CallGraph.of(kernel.code());
             FlowBuilder flows = new FlowBuilder(
-                    TracedCode.of(graph, kernel.systemCalls()),
+                    TracedCode.of(graph, kernel.systemCalls(), kernel.frameSizes()),
                     new TaskStructs(kernel),
                     kernel.perCpu().bases().length,
                     sink);

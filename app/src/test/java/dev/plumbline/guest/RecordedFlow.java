@@ -16,8 +16,7 @@ record RecordedFlow(FlowKind kind, TaskIdentity task, boolean isWhole, List<RanF
         List<RanFunction> roots = new ArrayList<>();
         List<RanFunction> open = new ArrayList<>();
         for (int call = 0; call < flow.callCount(); call++) {
-            RanFunction function =
-                    new RanFunction(names.function(flow, call).replaceAll(" \\[\\w+]", ""));
+            RanFunction function = new RanFunction(names.function(flow, call).replaceAll(" \\[\\w+]", ""));
             int depth = flow.depth(call);
             (depth == 0 ? roots : open.get(depth - 1).callees()).add(function);
             open.subList(depth, open.size()).clear();

@@ -21,15 +21,23 @@ final class SlowPaths {
             Map.entry("folio_batch_move_lru", BATCH),
             Map.entry("__vmalloc_node_range", "whether the stack of a task that ended can be used again"),
             Map.entry("__vmalloc_node_range_noprof", "whether the stack of a task that ended can be used again"),
-            Map.entry("ktime_get_seconds", "whether the guest has booted less than two minutes ago, for new random seeds"),
+            Map.entry(
+                    "ktime_get_seconds",
+                    "whether the guest has booted less than two minutes ago, for new random seeds"),
+            Map.entry("__kthread_should_park", "asked before softirqs are run where ksoftirqd is about to run as well"),
             Map.entry("__traceiter_sched_switch", "the guest's tracer hooks task switches"));
 
     /// Functions whose callees are others each time.
     static final Map<String, String> FOLDED = Map.of(
-            "schedule", LOAD,
-            "__cond_resched", LOAD,
+            "enqueue_task_fair", LOAD,
+            "dequeue_task_fair", LOAD,
+            "pick_next_task_fair", LOAD,
+            "select_task_rq_fair", LOAD,
             "touch_atime", "whether a tick has passed between the last change of the file and now",
             "task_work_add", "whether the task already has something to do on its way to user mode");
+
+    /// The same for whole trees only: who calls whom in there is compared.
+    static final Map<String, String> FOLDED_IN_TREES = Map.of("schedule", LOAD, "__cond_resched", LOAD);
 
     /// System calls in which so much can happen that hardly two are the same: there it is compared who calls whom.
     static final Set<String> VARYING = Set.of(
@@ -45,25 +53,26 @@ final class SlowPaths {
 
     private SlowPaths() {}
 
-    /// The function without what is left out, and without what is folded.
-    static RanFunction without(RanFunction function) {
+    /// What of the function's tree is compared.
+    static RanFunction tree(RanFunction function) {
         return without(function, true);
     }
 
-    /// The function without what is left out.
-    static RanFunction unfolded(RanFunction function) {
+    /// What is compared of who calls whom.
+    static RanFunction calls(RanFunction function) {
         return without(function, false);
     }
 
-    private static RanFunction without(RanFunction function, boolean isFolding) {
-        if (isFolding && FOLDED.containsKey(function.name())) {
-            return new RanFunction(function.name(), List.of());
+    private static RanFunction without(RanFunction function, boolean isTree) {
+        String name = function.name();
+        if (FOLDED.containsKey(name) || isTree && FOLDED_IN_TREES.containsKey(name)) {
+            return new RanFunction(name, List.of());
         }
         return new RanFunction(
-                function.name(),
+                name,
                 function.callees().stream()
                         .filter(callee -> !LEFT_OUT.containsKey(callee.name()))
-                        .map(callee -> without(callee, isFolding))
+                        .map(callee -> without(callee, isTree))
                         .toList());
     }
 }

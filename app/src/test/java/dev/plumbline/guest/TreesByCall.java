@@ -40,8 +40,8 @@ final class TreesByCall {
             }
             String place = "%s %02d %s".formatted(part, number++, call.name());
             trees.computeIfAbsent(place, _ -> new HashMap<>())
-                    .merge(SlowPaths.without(call).text(), 1, Integer::sum);
-            addEdges(SlowPaths.unfolded(call));
+                    .merge(SlowPaths.tree(call).text(), 1, Integer::sum);
+            addEdges(SlowPaths.calls(call));
         }
     }
 

@@ -57,7 +57,22 @@ final class CallStack {
             return belowCaller(caller, top);
         }
         int role = Origin.role(origin);
-        return role == Role.NONE || role == Role.SWITCH ? belowUnseen(code, caller, top) : top;
+        if (role != Role.NONE && role != Role.SWITCH) {
+            return top;
+        }
+        int frameBytes = code.frameBytes(returnAddress);
+        int exact = frameBytes == 0 ? 0 : belowUnseen(code, caller, top, stackPointer + frameBytes);
+        return exact != 0 ? exact : belowUnseen(code, caller, top);
+    }
+
+    // The innermost call from which functions without entries lead to the caller, with frames of just the right size.
+    private int belowUnseen(TracedCode code, int caller, int top, long place) {
+        for (int frame = top - 1; frame >= 0; frame--) {
+            if (code.leads(functions[frame], caller, stackPointers[frame] - place)) {
+                return frame + 1;
+            }
+        }
+        return 0;
     }
 
     /// The same by the caller only, for an event on another stack than the calls that led to it.

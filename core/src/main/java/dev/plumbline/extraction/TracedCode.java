@@ -3,6 +3,7 @@ package dev.plumbline.extraction;
 import dev.plumbline.callgraph.CallEdge;
 import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.callgraph.Function;
+import dev.plumbline.kernel.FrameSizes;
 import dev.plumbline.kernel.SystemCall;
 import java.util.ArrayDeque;
 import java.util.BitSet;
@@ -34,7 +35,7 @@ public final class TracedCode {
     private final BitSet renaming = new BitSet();
     private int kthread = CallGraph.NONE;
 
-    private TracedCode(CallGraph graph, List<SystemCall> calls, BitSet probed) {
+    private TracedCode(CallGraph graph, List<SystemCall> calls, BitSet probed, FrameSizes frames) {
         if (graph.functionCount() > Origin.MOST_FUNCTIONS) {
             throw new IllegalArgumentException(graph.functionCount() + " functions");
         }
@@ -43,7 +44,7 @@ public final class TracedCode {
         this.roles = new byte[graph.functionCount()];
         probed.stream().limit(hasSite.length).forEach(function -> hasSite[function] = true);
         this.jumps = new TailJumps(graph, hasSite);
-        this.paths = new UnseenPaths(graph, hasSite);
+        this.paths = new UnseenPaths(graph, hasSite, frames);
         assignRoles(calls);
         spreadRoles();
         addEntries();
@@ -52,16 +53,18 @@ public final class TracedCode {
     /// Code with probes at all places of the function tracer.
     ///
     /// @param systemCalls as [dev.plumbline.kernel.LinuxKernel#systemCalls] gives them
-    public static TracedCode of(CallGraph graph, List<SystemCall> systemCalls) {
-        return of(graph, systemCalls, withSites(graph));
+    /// @param frames as [dev.plumbline.kernel.LinuxKernel#frameSizes] gives them
+    public static TracedCode of(CallGraph graph, List<SystemCall> systemCalls, FrameSizes frames) {
+        return of(graph, systemCalls, withSites(graph), frames);
     }
 
     /// Code with probes at the entries of some functions. Events of others do no harm.
     ///
     /// @param systemCalls as [dev.plumbline.kernel.LinuxKernel#systemCalls] gives them
     /// @param probed numbers of functions
-    public static TracedCode of(CallGraph graph, List<SystemCall> systemCalls, BitSet probed) {
-        return new TracedCode(graph, systemCalls, probed);
+    /// @param frames tells which of several functions that can have led to one without a probe did
+    public static TracedCode of(CallGraph graph, List<SystemCall> systemCalls, BitSet probed, FrameSizes frames) {
+        return new TracedCode(graph, systemCalls, probed, frames);
     }
 
     /// The functions at whose entry the function tracer has a place.
@@ -103,7 +106,8 @@ public final class TracedCode {
         }
     }
 
-    // What only entry code calls is entry code, if it is not seen: do_user_addr_fault below exc_page_fault, for instance.
+    // What only entry code calls is entry code, if it is not seen: do_user_addr_fault below exc_page_fault, for
+    // instance.
     private void spreadRoles() {
         ArrayDeque<Integer> waiting = new ArrayDeque<>();
         for (int function = 0; function < roles.length; function++) {
@@ -207,6 +211,16 @@ public final class TracedCode {
     /// Whether `from` calls an unseen function, as in [UnseenPaths#leads].
     boolean leads(int from, int unseen) {
         return paths.leads(from, unseen);
+    }
+
+    /// The same with what lies between them on the stack.
+    boolean leads(int from, int unseen, long distanceBytes) {
+        return paths.leads(from, unseen, distanceBytes);
+    }
+
+    /// How far above the return address of a call its caller's own stands; 0 if unknown.
+    int frameBytes(long returnAddress) {
+        return paths.frameBytes(returnAddress);
     }
 
     /// Whether `from` calls through pointers, as in [UnseenPaths#leadsAnywhere].

@@ -109,6 +109,13 @@ public final class LinuxKernel {
 
     /// The system calls of the 64-bit table, ascending by number.
     ///
+    /// How large functions' stack frames are, by the kernel's unwind table.
+    ///
+    /// @throws GuestException if guest memory cannot be read
+    public FrameSizes frameSizes() throws GuestException {
+        return consistently(() -> FrameSizes.read(memory, symbols.table()));
+    }
+
     /// @throws GuestException if guest memory cannot be read or makes no sense
     public List<SystemCall> systemCalls() throws GuestException {
         return consistently(() -> new SystemCallReader(memory, symbols.table()).systemCalls());

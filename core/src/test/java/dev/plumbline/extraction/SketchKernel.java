@@ -2,6 +2,7 @@ package dev.plumbline.extraction;
 
 import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.callgraph.CodeSketch;
+import dev.plumbline.kernel.FrameSizes;
 import dev.plumbline.kernel.PatchPlaces;
 import dev.plumbline.kernel.SystemCall;
 import java.util.ArrayList;
@@ -100,7 +101,7 @@ public final class SketchKernel {
                 calls.add(new SystemCall(calls.size(), name.substring(10), address(name)));
             }
         }
-        return TracedCode.of(graph, calls);
+        return TracedCode.of(graph, calls, FrameSizes.UNKNOWN);
     }
 
     List<Step> steps(String name) {
