@@ -20,8 +20,8 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -32,6 +32,7 @@ import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -56,6 +57,18 @@ final class TraceCommand implements Callable<Integer> {
 
     @Option(names = "--comm", paramLabel = "NAME", split = ",", description = "Only tasks of these names")
     private Set<String> comms = Set.of();
+
+    @Option(
+            names = "--functions",
+            defaultValue = "all",
+            description = {
+                "Which functions get a probe: all, so that trees are whole (default, also with --syscall);",
+                "reachable: what the system calls of --syscall reach by direct calls, and all that only pointers lead "
+                        + "to, with what it reaches;",
+                "direct: what they reach by direct calls only: the guest runs faster and little is lost, but what "
+                        + "lies behind pointers is not shown"
+            })
+    private TracedFunctions functions;
 
     @Option(
             names = "--whitelist",
@@ -109,32 +122,39 @@ final class TraceCommand implements Callable<Integer> {
 
     private void trace(LinuxKernel kernel) throws IOException {
         List<SystemCall> calls = kernel.systemCalls();
-        Set<String> wanted = new HashSet<>();
+        List<SystemCall> wanted = new ArrayList<>();
         for (String name : systemCalls) {
-            wanted.add(SystemCallNames.find(calls, name).name());
+            wanted.add(SystemCallNames.find(calls, name));
+        }
+        if (wanted.isEmpty() && functions != TracedFunctions.all) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--functions " + functions + " needs system calls to start from: add --syscall");
         }
         CallGraph graph = CallGraph.of(kernel.code());
-        FunctionSelection selection = FunctionSelection.all(graph, calls).without(whitelist());
+        FunctionSelection selection = functions.of(graph, calls, wanted).without(whitelist());
         TracedCode code = TracedCode.of(graph, calls, selection.functions(), kernel.frameSizes());
         List<Long> sites = usable(kernel, selection.sites());
         PrintWriter out = file == null ? spec.commandLine().getOut() : new PrintWriter(Files.newBufferedWriter(file));
         try (Guard _ = Guard.start(vm)) {
             FlowFormat output = format.output(out);
-            FlowFilter filter = new FlowFilter(wanted, comms, output);
+            Set<String> names = wanted.stream().map(SystemCall::name).collect(Collectors.toSet());
+            FlowFilter filter = new FlowFilter(names, comms, output);
             FlowBuilder flows = new FlowBuilder(
                     code, new TaskStructs(kernel), kernel.perCpu().bases().length, filter);
             long start = System.nanoTime();
             long dropped;
+            double seconds;
             try (ProbeEngine engine = InlineEngine.arm(kernel, ProbeJournals.of(kernel), sites)) {
                 say("%,d probes are set; tracing".formatted(engine.siteCount()));
                 start = System.nanoTime();
                 follow(kernel, engine, flows, start);
                 engine.disarm();
+                seconds = (System.nanoTime() - start) / 1e9;
                 drain(engine, flows);
                 dropped = engine.lost();
             }
             flows.finish();
-            double seconds = (System.nanoTime() - start) / 1e9;
             output.end(new TraceSummary(flows.eventCount(), dropped, filter.flowCount(), seconds));
             say("%,d events, %,d dropped; every probe is out".formatted(flows.eventCount(), dropped));
         } finally {
