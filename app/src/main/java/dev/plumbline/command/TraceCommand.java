@@ -10,7 +10,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashSet;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -55,9 +55,13 @@ final class TraceCommand implements Callable<Integer> {
     @Option(
             names = "--functions",
             defaultValue = "all",
-            description =
-                    "Where probes are set: all functions, or those reachable from the system calls given by direct"
-                            + " calls, and what only pointers lead to; default all")
+            description = {
+                "Which functions get a probe: all, so that trees are whole (default, also with --syscall);",
+                "reachable: what the system calls of --syscall reach by direct calls, and all that only pointers lead "
+                        + "to, with what it reaches;",
+                "direct: what they reach by direct calls only: the guest runs faster and little is lost, but what "
+                        + "lies behind pointers is not shown"
+            })
     private TracedFunctions functions;
 
     @Option(
@@ -106,9 +110,10 @@ final class TraceCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "edges are no flows: --mode edge goes with --format tree or jsonl");
         }
-        if (functions == TracedFunctions.reachable && systemCalls.isEmpty()) {
+        if (functions != TracedFunctions.all && systemCalls.isEmpty()) {
             throw new ParameterException(
-                    spec.commandLine(), "--functions reachable goes with --syscall, which says from where");
+                    spec.commandLine(),
+                    "--functions " + functions + " needs system calls to start from: add --syscall");
         }
     }
 
@@ -124,15 +129,13 @@ final class TraceCommand implements Callable<Integer> {
 
     private void trace(LinuxKernel kernel) throws IOException {
         List<SystemCall> calls = kernel.systemCalls();
-        Set<SystemCall> wanted = new HashSet<>();
+        List<SystemCall> wanted = new ArrayList<>();
         for (String name : systemCalls) {
             wanted.add(SystemCallNames.find(calls, name));
         }
         Whitelist leftOut = whitelist();
         TracedKernel traced = TracedKernel.of(
-                kernel,
-                calls,
-                graph -> functions.selection(graph, calls, wanted).without(leftOut));
+                kernel, calls, graph -> functions.of(graph, calls, wanted).without(leftOut));
         PrintWriter out = file == null ? spec.commandLine().getOut() : new PrintWriter(Files.newBufferedWriter(file));
         try (Guard _ = Guard.start(vm);
                 ModuleWatch modules = traced.watchModules()) {
@@ -147,7 +150,7 @@ final class TraceCommand implements Callable<Integer> {
         }
     }
 
-    private static Set<String> names(Set<SystemCall> calls) {
+    private static Set<String> names(List<SystemCall> calls) {
         return calls.stream().map(SystemCall::name).collect(Collectors.toSet());
     }
 

@@ -4,20 +4,20 @@ import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.extraction.FunctionSelection;
 import dev.plumbline.extraction.IndirectReach;
 import dev.plumbline.kernel.SystemCall;
-import java.util.Collection;
 import java.util.List;
 
 /// The values of `--functions`, spelt as they are typed.
 enum TracedFunctions {
     all,
-    reachable;
+    reachable,
+    direct;
 
-    /// @param calls all system calls of the kernel
-    /// @param wanted those that were asked for
-    FunctionSelection selection(CallGraph graph, List<SystemCall> calls, Collection<SystemCall> wanted) {
+    /// @param wanted the system calls to start from, for all but `all`
+    FunctionSelection of(CallGraph graph, List<SystemCall> calls, List<SystemCall> wanted) {
         return switch (this) {
             case all -> FunctionSelection.all(graph, calls);
             case reachable -> FunctionSelection.reachableFrom(graph, calls, wanted, IndirectReach.POINTERS);
+            case direct -> FunctionSelection.reachableFrom(graph, calls, wanted, IndirectReach.SEEN);
         };
     }
 }

@@ -2,6 +2,7 @@ package dev.plumbline.report;
 
 import dev.plumbline.extraction.Flow;
 import dev.plumbline.extraction.FlowKind;
+import dev.plumbline.extraction.FlowNames;
 import java.util.Locale;
 
 /// Words that several formats use for a flow.
@@ -13,6 +14,18 @@ final class FlowText {
         return flow.kind() == FlowKind.SYSTEM_CALL
                 ? flow.systemCall().name()
                 : kind(flow).replace('_', ' ');
+    }
+
+    /// The title, and for what came in through the kernel's entry code the function there:
+    /// `interrupt sysvec_apic_timer_interrupt`.
+    static String titleWithEntry(Flow flow, FlowNames names) {
+        boolean isEntered = flow.kind() == FlowKind.INTERRUPT || flow.kind() == FlowKind.EXCEPTION;
+        if (!isEntered || flow.callCount() == 0) {
+            return title(flow);
+        }
+        String place = names.caller(flow, 0);
+        int offset = place.indexOf('+');
+        return title(flow) + " " + (offset < 0 ? place : place.substring(0, offset));
     }
 
     static String kind(Flow flow) {

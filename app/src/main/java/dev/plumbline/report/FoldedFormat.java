@@ -25,7 +25,7 @@ public final class FoldedFormat implements FlowFormat {
 
     @Override
     public void flow(Flow flow) {
-        String root = frame(FlowText.comm(flow)) + ";" + FlowText.title(flow);
+        String root = frame(FlowText.comm(flow)) + ";" + frame(FlowText.title(flow));
         StringBuilder stack = new StringBuilder(root);
         for (int call = 0; call < flow.callCount(); call++) {
             int depth = flow.depth(call);

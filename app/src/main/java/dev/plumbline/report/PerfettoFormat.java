@@ -15,6 +15,8 @@ import java.util.Map;
 /// microsecond, so that a slice is as long as the number of events until its function returned, of all tasks.
 public final class PerfettoFormat implements FlowFormat {
     private static final int MOST_NAMES = 1 << 16;
+    // Behind all numbers of tasks, PID_MAX_LIMIT: every CPU has an idle task of the number 0.
+    private static final int FIRST_IDLE = (1 << 22) + 1;
 
     private final PrintWriter out;
     private final JsonGenerator json;
@@ -83,7 +85,7 @@ public final class PerfettoFormat implements FlowFormat {
 
     private void nameTask(Flow flow) throws IOException {
         String comm = FlowText.comm(flow);
-        if (named.size() < MOST_NAMES && !comm.equals(named.put(flow.task().pid(), comm))) {
+        if (named.size() < MOST_NAMES && !comm.equals(named.put(track(flow), comm))) {
             json.writeStartObject();
             json.writeStringField("name", "thread_name");
             json.writeStringField("ph", "M");
@@ -107,7 +109,11 @@ public final class PerfettoFormat implements FlowFormat {
 
     private void ids(Flow flow) throws IOException {
         json.writeNumberField("pid", flow.task().tgid());
-        json.writeNumberField("tid", flow.task().pid());
+        json.writeNumberField("tid", track(flow));
+    }
+
+    private static int track(Flow flow) {
+        return flow.task().pid() == 0 ? FIRST_IDLE + flow.cpu() : flow.task().pid();
     }
 
     private void endSlice() throws IOException {
@@ -120,6 +126,7 @@ public final class PerfettoFormat implements FlowFormat {
     public void end(TraceSummary summary) {
         try {
             json.writeEndArray();
+            json.writeStringField("displayTimeUnit", "ns");
             json.writeFieldName("otherData");
             Json.write(json, summary.json());
             json.writeEndObject();

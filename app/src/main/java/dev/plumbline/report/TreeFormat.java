@@ -3,24 +3,31 @@ package dev.plumbline.report;
 import dev.plumbline.extraction.Flow;
 import dev.plumbline.extraction.FlowNames;
 import java.io.PrintWriter;
+import java.util.Arrays;
 
 /// Prints flows as trees for people, laid out like the kernel's function_graph tracer:
 /// ```
-/// # getdents64  ls-812  13 calls
-///  0)  ls-812               |  __x64_sys_getdents64() {
-///  0)  ls-812               |    iterate_dir() {
-///  0)  ls-812               |      dcache_readdir();  /* indirect, from iterate_dir+0x9a */
-///  0)  ls-812               |    }
-///  0)  ls-812               |  }
+/// # CPU  TASK-PID                |  FUNCTION CALLS
+///
+/// # getdents64  ls-812  3 calls
+///  0)    ls-812                  |  __x64_sys_getdents64() {
+///  0)    ls-812                  |    iterate_dir() {
+///  0)    ls-812                  |      dcache_readdir();  /* indirect, from iterate_dir+0x9a */
+///  0)    ls-812                  |    }
+///  0)    ls-812                  |  }
 /// ```
+/// A call that ends far below where it began ends with its name.
 public final class TreeFormat implements FlowFormat {
-    // 15 characters of name, a dash, a number
-    private static final int TASK_COLUMNS = 20;
+    // 15 characters of name, a dash, at most 7 digits
+    private static final int TASK_COLUMNS = 23;
     private static final String INDENT = "  ";
+    /// As many lines can be seen at once.
+    private static final int SCREEN_LINES = 24;
 
     private final PrintWriter out;
     private final FlowNames names = new FlowNames();
     private boolean isFirst = true;
+    private int[] openCalls = new int[64];
 
     /// @param out where to print; flushed after each flow
     public TreeFormat(PrintWriter out) {
@@ -29,8 +36,12 @@ public final class TreeFormat implements FlowFormat {
 
     @Override
     public void flow(Flow flow) {
-        StringBuilder text = new StringBuilder(isFirst ? "" : "\n");
-        isFirst = false;
+        StringBuilder text = new StringBuilder();
+        if (isFirst) {
+            text.append(("# CPU  %-" + TASK_COLUMNS + "s |  FUNCTION CALLS\n").formatted("TASK-PID"));
+            isFirst = false;
+        }
+        text.append('\n');
         heading(text, flow);
         String start = margin(flow);
         int calls = flow.callCount();
@@ -42,16 +53,35 @@ public final class TreeFormat implements FlowFormat {
                     .append(isOpen ? "() {" : "();");
             comment(text, flow, call);
             text.append('\n');
+            if (isOpen) {
+                open(flow.depth(call), call);
+            }
             for (int depth = flow.depth(call) - 1; !isOpen && depth >= nextDepth; depth--) {
-                line(text, start, depth).append("}\n");
+                line(text, start, depth).append('}');
+                if (call - openCalls[depth] > SCREEN_LINES) {
+                    text.append(" /* ")
+                            .append(names.function(flow, openCalls[depth]))
+                            .append(" */");
+                }
+                text.append('\n');
             }
         }
         out.print(text);
         out.flush();
     }
 
+    private void open(int depth, int call) {
+        if (depth >= openCalls.length) {
+            openCalls = Arrays.copyOf(openCalls, depth * 2);
+        }
+        openCalls[depth] = call;
+    }
+
     private void heading(StringBuilder text, Flow flow) {
-        text.append("# ").append(FlowText.title(flow)).append(INDENT).append(task(flow));
+        text.append("# ")
+                .append(FlowText.titleWithEntry(flow, names))
+                .append(INDENT)
+                .append(task(flow));
         text.append(INDENT).append(String.format("%,d", flow.callCount() + flow.omittedCallCount()));
         text.append(flow.callCount() == 1 ? " call" : " calls");
         if (flow.omittedCallCount() > 0) {
@@ -67,7 +97,7 @@ public final class TreeFormat implements FlowFormat {
     }
 
     private static String margin(Flow flow) {
-        return String.format("%2d)  %-" + TASK_COLUMNS + "s |  ", flow.cpu(), task(flow));
+        return String.format("%3d)   %-" + TASK_COLUMNS + "s |  ", flow.cpu(), task(flow));
     }
 
     private static StringBuilder line(StringBuilder text, String start, int depth) {

@@ -37,13 +37,13 @@ class FunctionGraphGuestTest {
     private static final String PROGRAM = "fixed-calls";
     private static final Pattern NAME = Pattern.compile(".*_sys_(\\w+)");
 
-    private static final Set<String> CALLS = Set.of(
-            ("accept4 bind brk chdir clone close connect dup epoll_create1 epoll_ctl epoll_wait eventfd2 execve exit_group"
-                            + " fcntl ftruncate futex getcwd getdents64 getpid getppid getrandom getrusage kill listen"
-                            + " lseek madvise mkdir mmap mprotect munmap nanosleep newfstatat newfstat newuname openat pipe2"
-                            + " poll prctl pwrite64 read recvfrom rename rmdir rt_sigprocmask rt_sigaction rt_sigreturn"
-                            + " sched_yield sendto setsockopt shutdown socket socketpair statfs timerfd_create"
-                            + " timerfd_settime unlink wait4 write")
+    private static final Set<String> CALLS =
+            Set.of(("accept4 bind brk chdir clone close connect dup epoll_create1 epoll_ctl epoll_wait eventfd2 execve "
+                            + "exit_group fcntl ftruncate futex getcwd getdents64 getpid getppid getrandom getrusage "
+                            + "kill listen lseek madvise mkdir mmap mprotect munmap nanosleep newfstatat newfstat "
+                            + "newuname openat pipe2 poll prctl pwrite64 read recvfrom rename rmdir rt_sigprocmask "
+                            + "rt_sigaction rt_sigreturn sched_yield sendto setsockopt shutdown socket socketpair "
+                            + "statfs timerfd_create timerfd_settime unlink wait4 write")
                     .split(" "));
 
     @TempDir

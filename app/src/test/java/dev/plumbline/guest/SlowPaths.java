@@ -33,11 +33,12 @@ final class SlowPaths {
             "dequeue_task_fair", LOAD,
             "pick_next_task_fair", LOAD,
             "select_task_rq_fair", LOAD,
+            "__cond_resched", LOAD,
             "touch_atime", "whether a tick has passed between the last change of the file and now",
             "task_work_add", "whether the task already has something to do on its way to user mode");
 
     /// The same for whole trees only: who calls whom in there is compared.
-    static final Map<String, String> FOLDED_IN_TREES = Map.of("schedule", LOAD, "__cond_resched", LOAD);
+    static final Map<String, String> FOLDED_IN_TREES = Map.of("schedule", LOAD);
 
     /// System calls in which so much can happen that hardly two are the same: there it is compared who calls whom.
     static final Set<String> VARYING = Set.of(
@@ -48,6 +49,7 @@ final class SlowPaths {
 
     /// Calls that only one tracer can see.
     static final Map<String, String> ONE_SIDED = Map.of(
+            "do_task_dead > save_fpregs_to_fpstate", "whether the task has its FPU registers in the CPU at its end",
             "copy_process > kmalloc_trace", "the guest's tracer gives a new task its stack of return addresses",
             "copy_process > __kmalloc_cache_noprof", "the same, as 6.10 named it");
 

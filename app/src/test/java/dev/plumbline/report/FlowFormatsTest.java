@@ -13,6 +13,7 @@ import dev.plumbline.extraction.SketchKernel;
 import dev.plumbline.extraction.TaskIdentity;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.Timeout;
 class FlowFormatsTest {
     private static final long TASK = 0xffff888000010000L;
     private static final long STACK = 0xffffc90000000000L;
+    private static final TaskIdentity LS = new TaskIdentity(812, 800, "l\ns", false, STACK);
     private static final TraceSummary SUMMARY = new TraceSummary(1234, 5, 3, 2.5);
 
     private final SketchKernel kernel = new SketchKernel();
@@ -45,8 +47,7 @@ class FlowFormatsTest {
     }
 
     private void trace(FlowSink sink) {
-        FlowBuilder builder =
-                new FlowBuilder(kernel.code(), _ -> new TaskIdentity(812, 800, "l\ns", false, STACK), 1, sink);
+        FlowBuilder builder = new FlowBuilder(kernel.code(), _ -> LS, 1, sink);
         event(builder, "__x64_sys_getdents64", "do_syscall_64", 0, 200);
         event(builder, "fdget", "__x64_sys_getdents64", 0, 300);
         event(builder, "fget", "__x64_sys_getdents64", 0, 300);
@@ -75,23 +76,25 @@ class FlowFormatsTest {
     void aTreeLooksLikeThatOfFunctionGraph() {
         print(TreeFormat::new);
         assertThat(printed.toString()).isEqualTo("""
-                # interrupt  l?s-812  1 call
-                 0)  l?s-812              |  tick();
+                # CPU  TASK-PID                |  FUNCTION CALLS
+
+                # interrupt sysvec_timer  l?s-812  1 call
+                  0)   l?s-812                 |  tick();
 
                 # getdents64  l?s-812  7 calls
-                 0)  l?s-812              |  __x64_sys_getdents64() {
-                 0)  l?s-812              |    fdget() {
-                 0)  l?s-812              |      fget();  /* tail call */
-                 0)  l?s-812              |    }
-                 0)  l?s-812              |    iterate_dir() {
-                 0)  l?s-812              |      readdir();  /* indirect, from iterate_dir+0x7 */
-                 0)  l?s-812              |      touch();
-                 0)  l?s-812              |      0x1234();  /* no known function, indirect, from iterate_dir+0x7 */
-                 0)  l?s-812              |    }
-                 0)  l?s-812              |  }
+                  0)   l?s-812                 |  __x64_sys_getdents64() {
+                  0)   l?s-812                 |    fdget() {
+                  0)   l?s-812                 |      fget();  /* tail call */
+                  0)   l?s-812                 |    }
+                  0)   l?s-812                 |    iterate_dir() {
+                  0)   l?s-812                 |      readdir();  /* indirect, from iterate_dir+0x7 */
+                  0)   l?s-812                 |      touch();
+                  0)   l?s-812                 |      0x1234();  /* no known function, indirect, from iterate_dir+0x7 */
+                  0)   l?s-812                 |    }
+                  0)   l?s-812                 |  }
 
                 # close  l?s-812  1 call, still running
-                 0)  l?s-812              |  __x64_sys_close();
+                  0)   l?s-812                 |  __x64_sys_close();
 
                 # 3 flows of 1,234 call events in 2.5 s, 5 lost
                 """);
@@ -147,6 +150,40 @@ class FlowFormatsTest {
             }
         }
         return "none";
+    }
+
+    @Test
+    void aCallThatEndsFarBelowItsBeginningEndsWithItsName() {
+        FlowFormat tree = new TreeFormat(new PrintWriter(printed));
+        FlowBuilder builder = new FlowBuilder(kernel.code(), _ -> LS, 1, tree);
+        event(builder, "__x64_sys_getdents64", "do_syscall_64", 0, 200);
+        event(builder, "iterate_dir", "__x64_sys_getdents64", 1, 300);
+        for (int i = 0; i < 30; i++) {
+            event(builder, "touch", "iterate_dir", 1, 400);
+        }
+        builder.finish();
+        assertThat(printed.toString().lines().map(line -> line.substring(line.indexOf('|') + 1)))
+                .endsWith("      touch();", "    } /* iterate_dir */", "  } /* __x64_sys_getdents64 */");
+    }
+
+    @Test
+    void idleTasksOfSeveralCpusHaveATrackEach() throws Exception {
+        FlowFormat perfetto = new PerfettoFormat(new PrintWriter(printed));
+        TaskIdentity idle = new TaskIdentity(0, 0, "swapper", true, STACK);
+        FlowBuilder builder = new FlowBuilder(kernel.code(), _ -> idle, 2, perfetto);
+        for (int cpu = 0; cpu < 2; cpu++) {
+            long task = TASK + cpu * 0x1000L;
+            builder.call(cpu, kernel.address("tick"), kernel.returnAddress("sysvec_timer", 0), task, STACK + 0x3000);
+        }
+        builder.finish();
+        perfetto.end(SUMMARY);
+        List<Integer> tracks = new ArrayList<>();
+        new ObjectMapper().readTree(printed.toString()).get("traceEvents").forEach(event -> {
+            if (event.get("name").asText().equals("tick")) {
+                tracks.add(event.get("tid").asInt());
+            }
+        });
+        assertThat(tracks).hasSize(2).doesNotHaveDuplicates().allMatch(track -> track > 1 << 22);
     }
 
     @Test

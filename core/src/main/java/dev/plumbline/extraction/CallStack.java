@@ -53,26 +53,47 @@ final class CallStack {
         if (top == 0 || functions[top - 1] == caller || caller == CallGraph.NONE) {
             return top;
         }
+        int frameBytes = Origin.frameBytes(origin);
+        long place = frameBytes == 0 ? 0 : stackPointer + frameBytes;
         if (code.isSeen(caller)) {
-            return belowCaller(caller, top);
+            return belowCaller(caller, top, place);
         }
         int role = Origin.role(origin);
-        if (role != Role.NONE && role != Role.SWITCH) {
-            return top;
-        }
-        int frameBytes = code.frameBytes(returnAddress);
-        int exact = frameBytes == 0 ? 0 : belowUnseen(code, caller, top, stackPointer + frameBytes);
-        return exact != 0 ? exact : belowUnseen(code, caller, top);
+        return role == Role.NONE || role == Role.SWITCH ? belowUnseen(code, caller, top, place) : top;
     }
 
-    // The innermost call from which functions without entries lead to the caller, with frames of just the right size.
+    // The caller's return address stands at `place`, if that is known: of several calls of it, it is the one there.
+    private int belowCaller(int caller, int top, long place) {
+        int found = top;
+        for (int frame = top - 2; frame >= 0; frame--) {
+            if (functions[frame] == caller) {
+                if (place == 0 || stackPointers[frame] == place) {
+                    return frame + 1;
+                }
+                found = found == top ? frame + 1 : found;
+            }
+        }
+        return found;
+    }
+
+    // The caller has no entry to be seen at. Of the calls that can have led to it, the innermost has not returned; with
+    // frames of just the right size in between, if these are known.
     private int belowUnseen(TracedCode code, int caller, int top, long place) {
-        for (int frame = top - 1; frame >= 0; frame--) {
+        int open = top;
+        while (place != 0 && open > 1 && stackPointers[open - 1] < place) {
+            open--;
+        }
+        for (int frame = open - 1; place != 0 && frame >= 0; frame--) {
             if (code.leads(functions[frame], caller, stackPointers[frame] - place)) {
                 return frame + 1;
             }
         }
-        return 0;
+        for (int frame = open - 1; place != 0 && frame >= 0; frame--) {
+            if (code.leadsByPointer(functions[frame], caller, stackPointers[frame] - place)) {
+                return frame + 1;
+            }
+        }
+        return belowUnseen(code, caller, open);
     }
 
     /// The same by the caller only, for an event on another stack than the calls that led to it.
@@ -100,16 +121,6 @@ final class CallStack {
         return callee != CallGraph.NONE && functions[first] == callee ? TailJumps.DIRECT : TailJumps.NONE;
     }
 
-    private int belowCaller(int caller, int top) {
-        for (int frame = top - 2; frame >= 0; frame--) {
-            if (functions[frame] == caller) {
-                return frame + 1;
-            }
-        }
-        return top;
-    }
-
-    // The caller has no entry to be seen at. Of the calls that can have led to it, the innermost has not returned.
     private int belowUnseen(TracedCode code, int caller, int top) {
         for (int frame = top - 1; frame >= 0; frame--) {
             if (code.leads(functions[frame], caller)) {

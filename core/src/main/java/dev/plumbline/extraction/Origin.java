@@ -8,14 +8,17 @@ import java.util.List;
 
 /// Where a call came from, found from its return address: packed into a long, for a table.
 ///
-/// Bits 0 to 27 hold the caller's number plus 1, bits 28 to 55 the number plus 1 of the function that the call
-/// instruction names, bits 56 to 59 the caller's [Role], bit 60 whether the call is indirect; bit 61 is always set.
+/// Bits 0 to 23 hold the caller's number plus 1, bits 24 to 47 the number plus 1 of the function that the call
+/// instruction names, bits 48 to 51 the caller's [Role], bit 52 whether the call is indirect; bit 53 is always set. The
+/// other 10 hold the caller's frame in words of 8 bytes; 0 if it is unknown or larger.
 final class Origin {
-    private static final int FUNCTION_BITS = 28;
+    private static final int FUNCTION_BITS = 24;
     private static final long FUNCTION_MASK = (1L << FUNCTION_BITS) - 1;
     private static final int ROLE_SHIFT = 2 * FUNCTION_BITS;
-    private static final long INDIRECT = 1L << 60;
-    private static final long KNOWN = 1L << 61;
+    private static final long INDIRECT = 1L << 52;
+    private static final long KNOWN = 1L << 53;
+    private static final int FRAME_SHIFT = 54;
+    private static final int LARGEST_FRAME_BYTES = ((1 << 10) - 1) << 3;
     // A direct call is 5 bytes and may have prefixes; an indirect call is at most 9 with them.
     private static final int LONGEST_CALL_BYTES = 9;
 
@@ -42,9 +45,16 @@ final class Origin {
         return (origin & INDIRECT) != 0;
     }
 
-    /// @param caller the function the return address lies in, after [Parts]
-    static long of(CallGraph graph, long returnAddress, int caller, int role) {
-        long origin = KNOWN | caller + 1 | (long) role << ROLE_SHIFT;
+    /// How far above the return address the caller's own return address stands; 0 if unknown.
+    static int frameBytes(long origin) {
+        return (int) (origin >>> FRAME_SHIFT) << 3;
+    }
+
+    /// @param caller the function the return address lies in, its cold part being the function itself
+    /// @param frameBytes how large the caller's frame is there, its return address included; 0 if unknown
+    static long of(CallGraph graph, long returnAddress, int caller, int role, int frameBytes) {
+        long frame = (frameBytes & 7) == 0 && frameBytes <= LARGEST_FRAME_BYTES ? frameBytes >> 3 : 0;
+        long origin = KNOWN | caller + 1 | (long) role << ROLE_SHIFT | frame << FRAME_SHIFT;
         int place = graph.functionAt(returnAddress - 1);
         if (place == CallGraph.NONE) {
             return origin;

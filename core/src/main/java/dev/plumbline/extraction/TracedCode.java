@@ -193,7 +193,7 @@ public final class TracedCode {
         if (origin == 0) {
             int caller = whole(graph.functionAt(returnAddress - 1));
             int role = caller == CallGraph.NONE ? Role.NONE : roles[caller];
-            origin = Origin.of(graph, returnAddress, caller, role);
+            origin = Origin.of(graph, returnAddress, caller, role, paths.frameBytes(returnAddress));
             origins.add(returnAddress, origin);
         }
         return origin;
@@ -238,9 +238,9 @@ public final class TracedCode {
         return paths.leads(from, unseen, distanceBytes);
     }
 
-    /// How far above the return address of a call its caller's own stands; 0 if unknown.
-    int frameBytes(long returnAddress) {
-        return paths.frameBytes(returnAddress);
+    /// Whether `from` called something through a pointer that led to an unseen function, by what lies between them.
+    boolean leadsByPointer(int from, int unseen, long distanceBytes) {
+        return paths.leadsByPointer(from, unseen, distanceBytes);
     }
 
     /// Whether `from` calls through pointers, as in [UnseenPaths#leadsAnywhere].

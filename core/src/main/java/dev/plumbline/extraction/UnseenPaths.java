@@ -24,6 +24,8 @@ final class UnseenPaths {
     private final FrameSizes frames;
     private final BitSet[] above;
     private final Set<Long>[] ways;
+    private final BitSet[] lengths;
+    private final int[][] indirectFrames;
     private BitSet aboveIndirect;
 
     /// @param hasSite by function, whether its entry can be seen
@@ -34,6 +36,8 @@ final class UnseenPaths {
         this.frames = frames;
         this.above = new BitSet[hasSite.length];
         this.ways = new Set[hasSite.length];
+        this.lengths = new BitSet[hasSite.length];
+        this.indirectFrames = new int[hasSite.length][];
     }
 
     /// Whether `from` calls or jumps to `unseen` directly, or over unseen functions only.
@@ -57,8 +61,37 @@ final class UnseenPaths {
         if (known == null) {
             known = waysTo(unseen);
             ways[unseen] = known;
+            lengths[unseen] = lengths(known);
         }
         return known.contains(way(from, distanceBytes));
+    }
+
+    /// Whether a call through a pointer in `from` can have led to `unseen`, over unseen functions only, with the return
+    /// addresses of both so far apart.
+    boolean leadsByPointer(int from, int unseen, long distanceBytes) {
+        if (from == CallGraph.NONE || distanceBytes < 0 || distanceBytes > LARGEST_FRAMES_BYTES) {
+            return false;
+        }
+        leads(from, unseen, distanceBytes);
+        for (int frameBytes : indirectFrames(from)) {
+            if (lengths[unseen].get((int) Math.max(0, distanceBytes - frameBytes)) && distanceBytes >= frameBytes) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private int[] indirectFrames(int function) {
+        int[] known = indirectFrames[function];
+        if (known == null) {
+            known = graph.indirectSites(function).stream()
+                    .mapToInt(site -> site.isCall() ? frames.bytesAt(site.siteAddress()) : 0)
+                    .filter(bytes -> bytes != 0)
+                    .distinct()
+                    .toArray();
+            indirectFrames[function] = known;
+        }
+        return known;
     }
 
     /// How far above the return address of a call its caller's own stands; 0 if unknown.
@@ -85,6 +118,17 @@ final class UnseenPaths {
             }
         }
         return reached;
+    }
+
+    // How far up the unseen functions among them stand: from any of these a pointer can lead on.
+    private BitSet lengths(Set<Long> reached) {
+        BitSet lengths = new BitSet();
+        for (long way : reached) {
+            if (!hasSite[(int) (way >>> DISTANCE_BITS)]) {
+                lengths.set((int) way & (1 << DISTANCE_BITS) - 1);
+            }
+        }
+        return lengths;
     }
 
     // A jump leaves the frame as it is: at a function's end it is empty, and a .cold part shares it.

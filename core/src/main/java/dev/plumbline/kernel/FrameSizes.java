@@ -26,6 +26,15 @@ public final class FrameSizes {
         this.sizesBytes = sizesBytes;
     }
 
+    /// @param starts addresses of instructions, ascending
+    /// @param sizesBytes what holds from each on; 0 if unknown
+    public static FrameSizes of(long[] starts, short[] sizesBytes) {
+        if (starts.length != sizesBytes.length || !isAscending(starts)) {
+            throw new IllegalArgumentException("no table");
+        }
+        return new FrameSizes(starts.clone(), sizesBytes.clone());
+    }
+
     static FrameSizes read(KernelMemory memory, SymbolTable symbols) throws GuestException {
         long[] places = addresses(symbols, "__start_orc_unwind_ip", "__stop_orc_unwind_ip");
         long[] entries = addresses(symbols, "__start_orc_unwind", "__stop_orc_unwind");
@@ -65,8 +74,8 @@ public final class FrameSizes {
     }
 
     /// The bytes between the stack pointer at an instruction and the end of its function's frame, the return address
-    /// included: with a call there, how far above the callee's return address the function's own stands; 0 if that
-    /// is not known.
+    /// included: with a call there, how far above the callee's return address the function's own stands.
+    /// 0 if unknown.
     public int bytesAt(long instruction) {
         int found = Arrays.binarySearch(starts, instruction);
         int entry = found >= 0 ? found : -found - 2;

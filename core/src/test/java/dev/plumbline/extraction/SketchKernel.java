@@ -95,13 +95,17 @@ public final class SketchKernel {
     }
 
     public TracedCode code() {
+        return code(FrameSizes.UNKNOWN);
+    }
+
+    TracedCode code(FrameSizes frames) {
         List<SystemCall> calls = new ArrayList<>();
         for (String name : names) {
             if (name.startsWith("__x64_sys_")) {
                 calls.add(new SystemCall(calls.size(), name.substring(10), address(name)));
             }
         }
-        return TracedCode.of(graph, calls, FrameSizes.UNKNOWN);
+        return TracedCode.of(graph, calls, frames);
     }
 
     List<Step> steps(String name) {
