@@ -13,6 +13,8 @@ public final class EdgeBuilder implements CallEventSink {
     private static final int FROM_USER_MODE = -1;
     private static final int INTERRUPT_STACK = -2;
     private static final int KERNEL_THREAD = -3;
+    private static final int NO_SUCH_CALL = -4;
+    private static final int CALL_32 = 0x2000;
 
     private final TaskIdentities identities;
     private final ObservedEdge.Sink sink;
@@ -52,7 +54,13 @@ public final class EdgeBuilder implements CallEventSink {
             case FROM_USER_MODE -> "exception";
             case INTERRUPT_STACK -> "interrupt";
             case KERNEL_THREAD -> "kernel thread";
-            default -> systemCalls.getOrDefault(systemCall, "system call " + systemCall);
+            case NO_SUCH_CALL -> "unknown system call";
+            default -> {
+                boolean is32 = systemCall >= CALL_32;
+                int number = is32 ? systemCall - CALL_32 : systemCall;
+                String numbered = (is32 ? "32-bit system call " : "system call ") + number;
+                yield is32 ? numbered : systemCalls.getOrDefault(number, numbered);
+            }
         };
     }
 

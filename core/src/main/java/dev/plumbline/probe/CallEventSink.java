@@ -21,8 +21,9 @@ public interface CallEventSink {
     /// @param site address of the probe site
     /// @param returnAddress where the function was to return to
     /// @param task the current task: address of its `struct task_struct`
-    /// @param systemCall number of the system call that the task is in; -1 in what came from user mode without one,
-    ///   -2 on an interrupt's stack, -3 in a kernel thread
+    /// @param systemCall number of the system call that the task is in, 0x2000 more for one of the 32-bit
+    ///   table; -1 in what came from user mode without one, -2 on an interrupt's stack, -3 in a kernel
+    ///   thread, -4 for a number that no call has
     void edge(int cpu, long site, long returnAddress, long task, int systemCall);
 
     /// The next event of this CPU happened at this reading of the time stamp counter, as did every event of a CPU whose

@@ -11,6 +11,7 @@ public enum RecordingMode {
     LOSSLESS,
 
     /// Each combination of function, place of the call and system call once, or a few times: the guest remembers some
-    /// hundred thousand, and reports again what it has forgotten.
+    /// hundred thousand, and reports again what it has forgotten. When events are lost it forgets them all, so that
+    /// nothing new stays unseen.
     EDGE
 }

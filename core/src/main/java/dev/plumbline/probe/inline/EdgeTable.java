@@ -6,6 +6,7 @@ import static dev.plumbline.x86.Assembler.Register.RAX;
 import static dev.plumbline.x86.Assembler.Register.RSP;
 
 import dev.plumbline.kernel.PerCpuPlaces;
+import dev.plumbline.machine.GuestException;
 import dev.plumbline.x86.Assembler;
 import dev.plumbline.x86.Assembler.Condition;
 
@@ -33,11 +34,21 @@ record EdgeTable(long address, long factor) {
 
     static final int KERNEL_THREAD = -3;
 
+    /// A number that no system call has; the task asked for it all the same.
+    static final int NO_SUCH_CALL = -4;
+
+    /// Added to numbers of the 32-bit table.
+    static final int CALL_32 = 0x2000;
+
+    private static final int HIGHEST_CALL = 0xfff;
+
     // struct pt_regs ends at the top of the task's stack (arch/x86/include/asm/ptrace.h).
     private static final int ORIG_AX_BELOW_TOP = -48;
     private static final int CS_BELOW_TOP = -32;
     private static final int STACK_BYTES = 16 << 10;
     private static final int USER_MODE = 3;
+    // Code segments of user programs: 0x33 for 64-bit code, 0x23 for 32-bit code (arch/x86/include/asm/segment.h).
+    private static final int USER_MODE_64 = 0x10;
 
     /// Emits the question. Falls through where the edge is new, and it is known then; else goes on at `seen`. The
     /// return address to the site is on top of the stack, the function's behind it.
@@ -58,6 +69,11 @@ record EdgeTable(long address, long factor) {
         code.store(RAX, 0, R10).label("new");
     }
 
+    /// Forgets all that is known: something new may have been lost.
+    void clear(GuestText text) throws GuestException {
+        text.writeData(address, new byte[4096 << ORDER]);
+    }
+
     /// Emits the finding of the number that stands for the system call, whose low 16 bits are kept, into r11;
     /// overwrites rax.
     ///
@@ -69,7 +85,12 @@ record EdgeTable(long address, long factor) {
                 .compare(RAX, STACK_BYTES);
         code.jump(Condition.ABOVE_OR_EQUAL, name + " aside");
         code.testByte(R11, CS_BELOW_TOP, USER_MODE).jump(Condition.EQUAL, name + " in a thread");
-        code.load(R11, R11, ORIG_AX_BELOW_TOP).jump(name);
+        code.move(RAX, R11).load(R11, R11, ORIG_AX_BELOW_TOP);
+        code.compare(R11, -1).jump(Condition.EQUAL, name);
+        code.compare(R11, HIGHEST_CALL).jump(Condition.ABOVE_OR_EQUAL, name + " no call");
+        code.testByte(RAX, CS_BELOW_TOP, USER_MODE_64).jump(Condition.NOT_EQUAL, name);
+        code.add(R11, CALL_32).jump(name);
+        code.label(name + " no call").moveInt(R11, NO_SUCH_CALL).jump(name);
         code.label(name + " aside").moveInt(R11, INTERRUPT_STACK).jump(name);
         code.label(name + " in a thread").moveInt(R11, KERNEL_THREAD);
         code.label(name);

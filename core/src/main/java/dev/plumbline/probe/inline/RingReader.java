@@ -58,18 +58,29 @@ final class RingReader {
         long head = head();
         boolean committed = true;
         while (committed && next < head) {
-            lose(Math.max(0, head - firstIndex - next), sink);
+            lose(overwritten(head), sink);
             int slot = (int) (next & firstIndex - 1);
             int count = (int) Math.min(Math.min(head - next, BATCH_SLOTS), firstIndex - slot);
             memory.read(
                     ring.plus((long) slot << Recorder.SLOT_BYTES_LOG2),
                     batch.asSlice(0, (long) count << Recorder.SLOT_BYTES_LOG2));
             head = head();
-            int torn = Math.clamp(head - firstIndex - next, 0, count);
+            int torn = (int) Math.min(overwritten(head), count);
             lose(torn, sink);
             committed = deliver(torn, count, sink);
         }
         return seen - before;
+    }
+
+    // In lossless mode what is reserved beyond the ring's end waits to be written, unless somebody has given up.
+    private long overwritten(long head) throws GuestException {
+        long beyond = Math.max(0, head - firstIndex - next);
+        return beyond > 0 && mode == RecordingMode.LOSSLESS && !hasGivenUp() ? 0 : beyond;
+    }
+
+    private boolean hasGivenUp() throws GuestException {
+        memory.read(counter.plus(Counters.GAVE_UP_AT), counterWord.asSlice(0, 1));
+        return counterWord.get(ValueLayout.JAVA_BYTE, 0) != 0;
     }
 
     private boolean deliver(int from, int to, CallEventSink sink) {

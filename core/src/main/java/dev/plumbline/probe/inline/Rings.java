@@ -29,15 +29,23 @@ final class Rings {
     private final List<RingReader> readers = new ArrayList<>();
     private final Assembler code;
     private final RingLimits limits;
+    private final Optional<EdgeTable> edges;
     private long lostBefore;
 
-    private Rings(GuestText text, RecordingMode mode, PerCpu perCpu, Counters counters, long area) {
+    private Rings(
+            GuestText text,
+            RecordingMode mode,
+            PerCpu perCpu,
+            Counters counters,
+            long area,
+            Optional<EdgeTable> edges) {
         this.text = text;
         this.mode = mode;
         this.perCpu = perCpu;
         this.counters = counters;
         this.code = new Assembler(area + BorrowedTask.HEADER_BYTES);
         this.limits = new RingLimits(code.here(), counters);
+        this.edges = edges;
     }
 
     /// How much of our code the recorder takes, its tables included: whole pages.
@@ -55,17 +63,17 @@ final class Rings {
     /// @param changes says what was lent
     static Rings place(LinuxKernel kernel, GuestText text, Changes changes, RecordingMode mode) throws GuestException {
         Counters counters = new Counters(changes.perCpu().getFirst().pointer());
-        Rings rings = new Rings(text, mode, kernel.perCpu(), counters, changes.areaAddress());
         int tables = tableOrders(mode).length;
         List<Block> blocks = changes.blocks();
         Optional<EdgeTable> edges = mode == RecordingMode.EDGE
                 ? Optional.of(new EdgeTable(blocks.getFirst().address(), new SecureRandom().nextLong() | 1))
                 : Optional.empty();
-        rings.start(kernel, blocks.subList(tables, blocks.size()), edges);
+        Rings rings = new Rings(text, mode, kernel.perCpu(), counters, changes.areaAddress(), edges);
+        rings.start(kernel, blocks.subList(tables, blocks.size()));
         return rings;
     }
 
-    private void start(LinuxKernel kernel, List<Block> rings, Optional<EdgeTable> edges) throws GuestException {
+    private void start(LinuxKernel kernel, List<Block> rings) throws GuestException {
         counters.start(text, perCpu, 1L << BYTES_LOG2);
         for (int cpu = 0; cpu < rings.size(); cpu++) {
             code.word(RingLimits.word(cpu, 1L << SLOTS_LOG2, SLOTS_LOG2));
@@ -104,9 +112,9 @@ final class Rings {
                 moveLimit(reader);
             }
         }
-        if (lost() > lostBefore && mode == RecordingMode.LOSSLESS) {
+        if (lost() > lostBefore) {
             lostBefore = lost();
-            waitAgain();
+            makeGood();
         }
         return events;
     }
@@ -114,6 +122,15 @@ final class Rings {
     private void moveLimit(RingReader reader) throws GuestException {
         long word = RingLimits.word(reader.cpu(), reader.next(), SLOTS_LOG2);
         text.writeData(limits.place(reader.cpu()), new Assembler(0).word(word).assemble());
+    }
+
+    private void makeGood() throws GuestException {
+        if (edges.isPresent()) {
+            edges.get().clear(text);
+        }
+        if (mode == RecordingMode.LOSSLESS) {
+            waitAgain();
+        }
     }
 
     // The reader is back.

@@ -1,0 +1,165 @@
+package dev.plumbline.guest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.plumbline.kernel.FtraceRecord;
+import dev.plumbline.kernel.LinuxKernel;
+import dev.plumbline.kernel.SystemCall;
+import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.Machine;
+import dev.plumbline.machine.qemu.QemuMachine;
+import dev.plumbline.probe.CallEventSink;
+import dev.plumbline.probe.ProbeJournal;
+import dev.plumbline.probe.RecordingMode;
+import dev.plumbline.probe.inline.InlineEngine;
+import dev.plumbline.testbed.GuestKernel;
+import dev.plumbline.testbed.GuestOptions;
+import dev.plumbline.testbed.RunningCommand;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// Edge and lossless mode on busy guests.
+@Tag("guest")
+@Timeout(240)
+class RecordingModesGuestTest {
+    private static final int GETPPID = 110;
+    private static final long FULL_RINGS_MILLIS = 300;
+    private static final long GIVING_UP_MILLIS = 4_000;
+
+    @TempDir
+    private Path directory;
+
+    /// Keeps what it is told.
+    private static final class Told implements CallEventSink {
+        private record Edge(long site, long returnAddress, int systemCall) {}
+
+        private final Map<Edge, Integer> edges = new HashMap<>();
+        private final Set<Integer> systemCalls = new HashSet<>();
+        private long calls;
+        private long lost;
+
+        @Override
+        public void call(int cpu, long site, long returnAddress, long task, long stackPointer) {
+            calls++;
+        }
+
+        @Override
+        public void edge(int cpu, long site, long returnAddress, long task, int systemCall) {
+            edges.merge(new Edge(site, returnAddress, systemCall), 1, Integer::sum);
+            systemCalls.add(systemCall);
+        }
+
+        @Override
+        public void time(int cpu, long timeStampCounter) {
+            // no order is asked for
+        }
+
+        @Override
+        public void lost(int cpu, long count) {
+            lost += count;
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"V6_1, 1", "V6_1, 2", "V6_12, 1", "V6_12, 2"})
+    void anEdgeIsToldWithItsSystemCallAndThenKnown(GuestKernel version, int cpus) throws Exception {
+        try (GuestUnderTest guest = GuestUnderTest.boot(
+                        GuestOptions.DEFAULT.withKernel(version).withCpus(cpus));
+                RunningCommand _ = guest.guest().start("syscall-loop 100s");
+                Machine machine = QemuMachine.attach(guest.guest().qmpSocket())) {
+            LinuxKernel kernel = LinuxKernel.open(machine);
+            Told told = new Told();
+            try (InlineEngine engine = arm(kernel, RecordingMode.EDGE)) {
+                poll(engine, told, 3_000);
+                long known = told.edges.size();
+                long repeated = repeated(told);
+                poll(engine, told, 1_000);
+                assertThat(told.edges.size() - known)
+                        .as("new in the last second")
+                        .isLessThan(known / 4);
+                assertThat(repeated(told) - repeated).isLessThan(known / 10);
+                finish(engine, told);
+            }
+            assertThat(told.lost).isZero();
+            SystemCall getppid = kernel.systemCalls().stream()
+                    .filter(call -> call.number() == GETPPID)
+                    .findFirst()
+                    .orElseThrow();
+            List<Told.Edge> into = told.edges.keySet().stream()
+                    .filter(edge ->
+                            edge.site() - getppid.entryAddress() >= 0 && edge.site() - getppid.entryAddress() <= 4)
+                    .toList();
+            assertThat(into).hasSize(1).allMatch(edge -> edge.systemCall() == GETPPID);
+            assertThat(told.systemCalls).contains(-2, -3).allMatch(call -> call >= -4 && call < 600);
+            assertThat(guest.guest().execChecked("echo alive").strip()).isEqualTo("alive");
+        }
+    }
+
+    private static long repeated(Told told) {
+        return told.edges.values().stream().mapToLong(times -> times - 1).sum();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"V6_1, 2", "V6_12, 1", "V6_12, 2"})
+    void theGuestWaitsForItsReaderAndNotForever(GuestKernel version, int cpus) throws Exception {
+        try (GuestUnderTest guest = GuestUnderTest.boot(
+                        GuestOptions.DEFAULT.withKernel(version).withCpus(cpus));
+                RunningCommand stress = guest.guest().start("stress 40");
+                Machine machine = QemuMachine.attach(guest.guest().qmpSocket())) {
+            LinuxKernel kernel = LinuxKernel.open(machine);
+            Told told = new Told();
+            String log = guest.console();
+            try (InlineEngine engine = arm(kernel, RecordingMode.LOSSLESS)) {
+                for (int pause = 0; pause < 3; pause++) {
+                    poll(engine, told, 300);
+                    Thread.sleep(FULL_RINGS_MILLIS);
+                }
+                poll(engine, told, 300);
+                assertThat(told.lost).as("lost while the guest waits").isZero();
+                assertThat(told.calls).as("more than the rings hold").isGreaterThan(cpus * 131_072L);
+                Thread.sleep(GIVING_UP_MILLIS);
+                assertThat(guest.guest().execChecked("echo alive").strip()).isEqualTo("alive");
+                finish(engine, told);
+            }
+            assertThat(told.lost).as("lost when nobody read").isPositive();
+            assertThat(stress.await().status()).isZero();
+            assertThat(guest.console()).isEqualTo(log);
+        }
+    }
+
+    private InlineEngine arm(LinuxKernel kernel, RecordingMode mode) throws GuestException {
+        ProbeJournal journal = new ProbeJournal(directory, kernel.identity().bootMark());
+        List<Long> sites = kernel.ftraceRecords().stream()
+                .filter(record -> !record.disabled() && !record.enabled())
+                .map(FtraceRecord::address)
+                .toList();
+        return InlineEngine.arm(kernel, journal, sites, mode);
+    }
+
+    private static void poll(InlineEngine engine, Told told, long millis) throws Exception {
+        long end = System.nanoTime() + millis * 1_000_000;
+        while (System.nanoTime() < end) {
+            if (engine.poll(told) == 0) {
+                Thread.sleep(1);
+            }
+        }
+    }
+
+    private static void finish(InlineEngine engine, Told told) throws GuestException {
+        engine.disarm();
+        while (engine.poll(told) > 0) {
+            // until nothing is left
+        }
+        assertThat(engine.hits()).isEqualTo(engine.seen() + engine.lost());
+        assertThat(engine.lost()).isEqualTo(told.lost);
+    }
+}
