@@ -38,7 +38,8 @@ final class SlowPaths {
             "task_work_add", "whether the task already has something to do on its way to user mode");
 
     /// The same for whole trees only: who calls whom in there is compared.
-    static final Map<String, String> FOLDED_IN_TREES = Map.of("schedule", LOAD);
+    static final Map<String, String> FOLDED_IN_TREES =
+            Map.of("schedule", LOAD, "__local_bh_enable_ip", "whether a softirq has become due, a timer for instance");
 
     /// System calls in which so much can happen that hardly two are the same: there it is compared who calls whom.
     static final Set<String> VARYING = Set.of(

@@ -167,8 +167,10 @@ final class FlowTracker implements CallEventSink {
                 }
             }
             case Role.FORK, Role.THREAD -> {
-                start(stack, remaining);
-                return;
+                if (stack.jump == TailJumps.NONE || stack.flow == null) {
+                    start(stack, remaining);
+                    return;
+                }
             }
             case Role.SWITCH -> {
                 addLeaf(stack, remaining);
@@ -194,13 +196,17 @@ final class FlowTracker implements CallEventSink {
         }
     }
 
-    // In ret_from_fork, or in kthread() below it. The function called through a pointer runs the thread; what that
-    // function calls are flows of their own, since it does not return.
+    // In ret_from_fork, which has an entry to be seen at where it is C code, as in 6.12, or in kthread() below it. The
+    // function called through a pointer runs the thread; what that function calls are flows of their own, since it
+    // does not return.
     private void start(CallStack stack, int remaining) {
         boolean isThreadStart = Origin.isIndirect(origin);
+        boolean isBelow = stack.flow != null && remaining > stack.base && code.isSeen(Origin.caller(origin));
         boolean isNew = stack.flow == null
                 || stack.flow.kind() != FlowKind.NEW_TASK
-                || Origin.role(origin) == Role.FORK && !stack.flow.goesOn(Origin.caller(origin), returnAddress);
+                || !isBelow
+                        && Origin.role(origin) == Role.FORK
+                        && !stack.flow.goesOn(Origin.caller(origin), returnAddress);
         if (isNew) {
             endFlows(task, stack, 0, true);
             if (Origin.role(origin) == Role.FORK && !isThreadStart) {

@@ -6,9 +6,11 @@ import dev.plumbline.kernel.FrameSizes;
 import dev.plumbline.kernel.PatchPlaces;
 import dev.plumbline.kernel.SystemCall;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /// A small kernel made of functions that only call: real code, so that its call graph is a real one. Functions
 /// whose names are of entry code have no entry NOP, as in Linux.
@@ -28,6 +30,7 @@ public final class SketchKernel {
     private final Map<String, List<Step>> functions = new LinkedHashMap<>();
     private final Map<String, long[]> returnAddresses = new LinkedHashMap<>();
     private final List<String> names = new ArrayList<>();
+    private final Set<String> withEntry = new HashSet<>();
     private CallGraph graph;
 
     public SketchKernel function(String name, Step... steps) {
@@ -52,6 +55,16 @@ public final class SketchKernel {
         return new Step(Kind.INDIRECT_TAIL_JUMP, null);
     }
 
+    /// Gives a function an entry NOP although its name is of entry code.
+    public SketchKernel withEntry(String name) {
+        withEntry.add(name);
+        return this;
+    }
+
+    private boolean hasEntry(String name) {
+        return withEntry.contains(name) || !isEntryCode(name);
+    }
+
     static boolean isEntryCode(String name) {
         return Role.of(name) != Role.NONE && Role.of(name) != Role.EXIT && Role.of(name) != Role.RENAME
                 || name.startsWith("quiet_");
@@ -62,7 +75,7 @@ public final class SketchKernel {
         List<Long> sites = new ArrayList<>();
         for (String name : names) {
             sketch.upTo((int) (address(name) - CodeSketch.BASE)).function(name);
-            if (!isEntryCode(name)) {
+            if (hasEntry(name)) {
                 sites.add(sketch.here());
                 sketch.hex("0f1f440000");
             }
