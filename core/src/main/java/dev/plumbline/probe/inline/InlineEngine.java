@@ -15,6 +15,7 @@ import dev.plumbline.probe.ProbeEngine;
 import dev.plumbline.probe.ProbeJournal;
 import dev.plumbline.probe.ProbeJournal.Block;
 import dev.plumbline.probe.ProbeJournal.Changes;
+import dev.plumbline.probe.ProbeJournal.Code;
 import dev.plumbline.probe.ProbeJournal.Site;
 import dev.plumbline.probe.RunLock;
 import dev.plumbline.x86.Assembler;
@@ -32,7 +33,8 @@ import java.util.Set;
 /// If the process is killed the probes stay and go on recording into their rings, which nobody reads then; the
 /// journal says what to put back, and [#undo] does.
 public final class InlineEngine implements ProbeEngine {
-    private static final int AREA_BYTES = 4096;
+    private static final int RECORDER_BYTES = 4096;
+    private static final int AREA_BYTES = RECORDER_BYTES + IndirectChecks.BYTES;
     private static final int WITH_GATE_BYTES = AREA_BYTES + FtraceGate.BYTES;
     private static final int FURTHEST_IN_PAGE = 4096 - InlineSites.BYTES;
     private static final int RING_ORDER = 10;
@@ -49,6 +51,7 @@ public final class InlineEngine implements ProbeEngine {
     private Changes changes;
     private List<Site> entries = List.of();
     private FtraceGate gate;
+    private IndirectChecks checks;
     private ArmedSites sites;
     private boolean standsAside;
     private long asideSince;
@@ -128,24 +131,30 @@ public final class InlineEngine implements ProbeEngine {
         gate = FtraceGate.at(kernel, text, area + AREA_BYTES);
         entries = located(List.copyOf(GuestCode.sites(kernel)));
         List<Site> all = located(chosen);
+        checks = IndirectChecks.of(kernel, text, all.size());
+        List<Code> codes = new ArrayList<>(checks.codes());
+        codes.add(gate.door());
         changes = new Changes(
                 area,
                 WITH_GATE_BYTES,
                 List.of(),
                 List.of(),
                 withEntries(all),
-                List.of(gate.door()),
+                List.copyOf(codes),
                 new SecureRandom().nextLong(),
                 false);
         journal.write(changes);
         gate.build();
         gate.shut();
-        changes = new RingMemory(kernel, text, changes).borrow(cpuCount(), RING_ORDER);
+        changes = new RingMemory(kernel, text, changes).borrow(checks.orders(), cpuCount(), RING_ORDER);
         journal.write(changes);
         Loan.clear(text, changes.blocks());
         // Whatever the guest could spare is in the journal; now it must be enough.
-        RingMemory.verify(kernel, changes, cpuCount(), RING_ORDER);
+        RingMemory.verify(kernel, changes, checks.orders().length, cpuCount(), RING_ORDER);
         Assembler recorder = placeRecorder();
+        if (checks.orders().length > 0) {
+            checks.start(changes.blocks().getFirst(), all, area + RECORDER_BYTES, recording(recorder));
+        }
         gate.countAt(Loan.ticketsAddress(kernel, changes));
         Set<Long> switches = taskSwitches();
         long plain = recorder.address("recorder");
@@ -180,8 +189,7 @@ public final class InlineEngine implements ProbeEngine {
         PerCpu perCpu = kernel.perCpu();
         Counters counters = new Counters(changes.perCpu().getFirst().pointer());
         counters.start(text, perCpu, 1L << RING_BYTES_LOG2);
-        long[] ringAddresses =
-                changes.blocks().stream().mapToLong(Block::address).toArray();
+        long[] ringAddresses = ringBlocks().stream().mapToLong(Block::address).toArray();
         for (int cpu = 0; cpu < ringAddresses.length; cpu++) {
             if (perCpu.possible()[cpu]) {
                 rings.add(new RingReader(
@@ -192,6 +200,18 @@ public final class InlineEngine implements ProbeEngine {
         Recorder.emit(code, kernel.perCpuPlaces(), ringAddresses, counters, RING_BYTES_LOG2);
         text.writeCode(List.of(text.patch(area + BorrowedTask.HEADER_BYTES, code.assemble())));
         return code;
+    }
+
+    private List<Block> ringBlocks() {
+        return changes.blocks().subList(checks.orders().length, changes.blocks().size());
+    }
+
+    private IndirectChecks.Recording recording(Assembler recorder) throws GuestException {
+        return new IndirectChecks.Recording(
+                new Counters(changes.perCpu().getFirst().pointer()),
+                recorder.address("rings"),
+                RING_BYTES_LOG2,
+                kernel.perCpuPlaces().currentTask());
     }
 
     // Every task that a CPU switches to comes through this function, a new one too. Compilers add suffixes to its name.
@@ -293,6 +313,7 @@ public final class InlineEngine implements ProbeEngine {
             public void apply() throws GuestException {
                 changes = planned;
                 sites.use(next);
+                checks.know(next);
                 if (!standsAside) {
                     sites.takeFree();
                 }

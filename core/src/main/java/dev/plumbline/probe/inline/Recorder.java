@@ -26,6 +26,10 @@ import dev.plumbline.x86.Assembler;
 /// reading as word 1. It is taken where tasks are switched, which is enough to order what a task did on different
 /// CPUs.
 ///
+/// A call to a function that is not in the table of [IndirectChecks] takes a slot with a low half of 1, the address
+/// that
+/// the called code was to return to as word 1, and the target as word 3.
+///
 /// The low half tells a site because all kernel and module text lies in one 2 GiB window. The lap number is the
 /// place in the ring's endless course divided by the ring's length; the course starts at one lap, so that a zeroed
 /// ring holds no event. Reserving a slot is one addition to the [Counters] of this CPU that also says which CPU that
@@ -33,6 +37,9 @@ import dev.plumbline.x86.Assembler;
 /// own.
 final class Recorder {
     static final int SLOT_BYTES_LOG2 = 5;
+
+    /// The low half of a slot that tells of an indirect call.
+    static final int INDIRECT = 1;
 
     /// From the word that stands in the slot to where the function's return address stands.
     static final int FRAME_BYTES = 8;
@@ -80,17 +87,27 @@ final class Recorder {
         code.ret();
     }
 
-    /// Leaves the slot's address in r10 and its place in the course, below the CPU's number, in rax.
     private void reserve() {
+        emitReservation(code, counters, code.address("rings"), ringBytesLog2);
+    }
+
+    private void commit() {
+        emitCommit(code, ringBytesLog2);
+    }
+
+    /// Leaves the slot's address in r10 and its place in the course, below the CPU's number, in rax.
+    ///
+    /// @param rings where the table of rings is
+    static void emitReservation(Assembler code, Counters counters, long rings, int ringBytesLog2) {
         code.moveInt(RAX, 1 << SLOT_BYTES_LOG2);
         counters.emitReservation(code, RAX, R10);
         code.move(R11, RAX).shiftRight(R11, Counters.CPU_SHIFT);
         code.moveInt(R10, RAX).andInt(R10, (1 << ringBytesLog2) - 1);
-        code.addWord(R10, R11, code.address("rings"));
+        code.addWord(R10, R11, rings);
     }
 
     /// Takes the slot's low half from r11.
-    private void commit() {
+    static void emitCommit(Assembler code, int ringBytesLog2) {
         code.storeInt(R10, 0, R11);
         code.shiftRight(RAX, ringBytesLog2).storeInt(R10, 4, RAX);
     }

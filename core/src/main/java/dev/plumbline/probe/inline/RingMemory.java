@@ -7,7 +7,8 @@ import dev.plumbline.probe.ProbeJournal.Changes;
 import java.util.Arrays;
 import java.util.OptionalLong;
 
-/// Borrows from the guest what the recorder writes to: a ring for each CPU, and [Counters].
+/// Borrows from the guest what the recorder writes to: a ring for each CPU, and [Counters]; before them, the table of
+/// [IndirectChecks].
 final class RingMemory {
     private static final String PAGES = "get_free_pages_noprof";
     private static final String PAGES_BEFORE_6_10 = "__get_free_pages";
@@ -27,15 +28,16 @@ final class RingMemory {
 
     /// Asks the guest's allocators.
     ///
+    /// @param tableOrders orders of blocks that come before the rings
     /// @return the changes with what was lent, which may be less than asked for
     /// @throws GuestException if nothing of the guest runs, or its allocators cannot be found
-    Changes borrow(int cpuCount, int ringOrder) throws GuestException {
+    Changes borrow(int[] tableOrders, int cpuCount, int ringOrder) throws GuestException {
         if (cpuCount > Counters.MOST_CPUS) {
             throw new GuestException("%s may have %,d CPUs; inline probes know %,d at most"
                     .formatted(kernel.machine().name(), cpuCount, Counters.MOST_CPUS));
         }
-        int[] orders = new int[cpuCount];
-        Arrays.fill(orders, ringOrder);
+        int[] orders = Arrays.copyOf(tableOrders, tableOrders.length + cpuCount);
+        Arrays.fill(orders, tableOrders.length, orders.length, ringOrder);
         // Since 6.10 (commit b951aaff5035) allocation functions have a twin that is the real one.
         OptionalLong perCpu = function(PER_CPU);
         long pageAllocator = function(PAGES, PAGES_BEFORE_6_10);
@@ -51,8 +53,9 @@ final class RingMemory {
     /// Makes sure that all was lent.
     ///
     /// @throws GuestException if not
-    static void verify(LinuxKernel kernel, Changes changes, int cpuCount, int ringOrder) throws GuestException {
-        if (changes.blocks().size() < cpuCount || changes.perCpu().isEmpty()) {
+    static void verify(LinuxKernel kernel, Changes changes, int tableCount, int cpuCount, int ringOrder)
+            throws GuestException {
+        if (changes.blocks().size() < tableCount + cpuCount || changes.perCpu().isEmpty()) {
             throw new GuestException("%s has no %,d MiB of contiguous memory to spare for the rings"
                     .formatted(kernel.machine().name(), (long) cpuCount << ringOrder - 8));
         }
