@@ -68,6 +68,9 @@ final class TraceCommand implements Callable<Integer> {
             description = "Set no probes on the functions this file names; 'shipped' for the list that comes along")
     private String whitelist;
 
+    @Option(names = "--check-indirect", description = "Also show calls through pointers that lead to no known function")
+    private boolean checksIndirect;
+
     @Option(
             names = "--for",
             paramLabel = "TIME",
@@ -141,8 +144,8 @@ final class TraceCommand implements Callable<Integer> {
                     code, new TaskStructs(kernel), kernel.perCpu().bases().length, filter);
             long start = System.nanoTime();
             long dropped;
-            try (ProbeEngine engine = InlineEngine.arm(kernel, ProbeJournals.of(kernel), sites)) {
-                say("%,d probes are set; tracing".formatted(engine.siteCount()));
+            try (ProbeEngine engine = InlineEngine.arm(kernel, ProbeJournals.of(kernel), sites, checksIndirect)) {
+                say("%,d probes are set%s; tracing".formatted(engine.siteCount(), checked(engine, graph)));
                 leftOut = 0;
                 tellLeftOut(engine);
                 start = System.nanoTime();
@@ -162,6 +165,17 @@ final class TraceCommand implements Callable<Integer> {
                 out.close();
             }
         }
+    }
+
+    private String checked(ProbeEngine engine, CallGraph graph) {
+        if (!checksIndirect) {
+            return "";
+        }
+        long plain = graph.indirectSites().stream()
+                .filter(site -> !site.viaThunk() && site.patched().isEmpty())
+                .count();
+        return ", %d thunks check indirect calls, %d cannot, and %,d plain indirect sites are not checked"
+                .formatted(engine.checkedThunkCount(), engine.uncheckedThunkCount(), plain);
     }
 
     private Whitelist whitelist() throws IOException {

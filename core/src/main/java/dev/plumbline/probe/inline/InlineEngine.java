@@ -66,12 +66,20 @@ public final class InlineEngine implements ProbeEngine {
         this.area = (cave.address() + AREA_BYTES - 1) & -AREA_BYTES;
     }
 
-    /// Sets a probe at each site.
+    /// Sets a probe at each site, and checks indirect calls.
     ///
     /// @param journal where what is changed is written down first
     /// @param sites addresses of function entries' NOPs, from the kernel's ftrace records
     /// @throws GuestException if it cannot be done; the guest is as it was then
     public static InlineEngine arm(LinuxKernel kernel, ProbeJournal journal, List<Long> sites) throws GuestException {
+        return arm(kernel, journal, sites, true);
+    }
+
+    /// The same with indirect calls checked or not.
+    ///
+    /// @throws GuestException if it cannot be done; the guest is as it was then
+    public static InlineEngine arm(LinuxKernel kernel, ProbeJournal journal, List<Long> sites, boolean checksIndirect)
+            throws GuestException {
         RunLock lock = journal.hold();
         try {
             if (journal.read().isPresent()) {
@@ -79,6 +87,9 @@ public final class InlineEngine implements ProbeEngine {
                         + kernel.machine().name() + "; take them out with plumbline detach");
             }
             InlineEngine engine = new InlineEngine(kernel, journal, lock);
+            engine.checks = checksIndirect
+                    ? IndirectChecks.of(kernel, engine.text, sites.size())
+                    : IndirectChecks.none(engine.text);
             engine.startOrRollBack(sites);
             return engine;
         } catch (GuestException e) {
@@ -131,7 +142,6 @@ public final class InlineEngine implements ProbeEngine {
         gate = FtraceGate.at(kernel, text, area + AREA_BYTES);
         entries = located(List.copyOf(GuestCode.sites(kernel)));
         List<Site> all = located(chosen);
-        checks = IndirectChecks.of(kernel, text, all.size());
         List<Code> codes = new ArrayList<>(checks.codes());
         codes.add(gate.door());
         changes = new Changes(
@@ -339,6 +349,16 @@ public final class InlineEngine implements ProbeEngine {
     @Override
     public int leftOutCount() {
         return sites.usedCount();
+    }
+
+    @Override
+    public int checkedThunkCount() {
+        return checks.codes().size();
+    }
+
+    @Override
+    public int uncheckedThunkCount() {
+        return checks.otherCount();
     }
 
     @Override
