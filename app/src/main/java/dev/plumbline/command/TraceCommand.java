@@ -70,6 +70,9 @@ final class TraceCommand implements Callable<Integer> {
             description = "Set no probes on the functions this file names; 'shipped' for the list that comes along")
     private String whitelist;
 
+    @Option(names = "--check-indirect", description = "Also show calls through pointers that lead to no known function")
+    private boolean checksIndirect;
+
     @Option(
             names = "--for",
             paramLabel = "TIME",
@@ -140,7 +143,7 @@ final class TraceCommand implements Callable<Integer> {
         try (Guard _ = Guard.start(vm);
                 ModuleWatch modules = traced.watchModules()) {
             TraceOutput output = output(traced, names(wanted), out);
-            new TraceRun(traced, modules, output, mode.recording(), this::say)
+            new TraceRun(traced, modules, output, mode.recording(), checksIndirect, this::say)
                     .follow(() -> interrupted, Optional.ofNullable(forNanos));
         } finally {
             out.flush();

@@ -22,15 +22,23 @@ final class TraceRun {
     private final ModuleWatch modules;
     private final TraceOutput output;
     private final RecordingMode mode;
+    private final boolean checksIndirect;
     private final Consumer<String> log;
     private int leftOut;
     private long lookedAt = System.nanoTime();
 
-    TraceRun(TracedKernel traced, ModuleWatch modules, TraceOutput output, RecordingMode mode, Consumer<String> log) {
+    TraceRun(
+            TracedKernel traced,
+            ModuleWatch modules,
+            TraceOutput output,
+            RecordingMode mode,
+            boolean checksIndirect,
+            Consumer<String> log) {
         this.traced = traced;
         this.modules = modules;
         this.output = output;
         this.mode = mode;
+        this.checksIndirect = checksIndirect;
         this.log = log;
     }
 
@@ -39,9 +47,9 @@ final class TraceRun {
     void follow(BooleanSupplier isEnough, Optional<Long> forNanos) throws GuestException {
         long dropped;
         double seconds;
-        try (ProbeEngine engine =
-                InlineEngine.arm(traced.kernel(), ProbeJournals.of(traced.kernel()), traced.sites(), mode)) {
-            log.accept("%,d probes are set; tracing".formatted(engine.siteCount()));
+        try (ProbeEngine engine = InlineEngine.arm(
+                traced.kernel(), ProbeJournals.of(traced.kernel()), traced.sites(), mode, checksIndirect)) {
+            log.accept("%,d probes are set%s; tracing".formatted(engine.siteCount(), checked(engine)));
             tellLeftOut(engine);
             long start = System.nanoTime();
             while (!isEnough.getAsBoolean() && (forNanos.isEmpty() || System.nanoTime() - start < forNanos.get())) {
@@ -77,6 +85,17 @@ final class TraceRun {
             traced.kernel().verifyStillRunning();
             lookedAt = System.nanoTime();
         }
+    }
+
+    private String checked(ProbeEngine engine) {
+        if (!checksIndirect) {
+            return "";
+        }
+        long plain = traced.code().graph().indirectSites().stream()
+                .filter(site -> !site.viaThunk() && site.patched().isEmpty())
+                .count();
+        return ", %d thunks check indirect calls, %d cannot, and %,d plain indirect sites are not checked"
+                .formatted(engine.checkedThunkCount(), engine.uncheckedThunkCount(), plain);
     }
 
     private void tellLeftOut(ProbeEngine engine) {

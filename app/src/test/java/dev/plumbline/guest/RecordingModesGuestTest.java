@@ -142,7 +142,7 @@ class RecordingModesGuestTest {
                 .filter(record -> !record.disabled() && !record.enabled())
                 .map(FtraceRecord::address)
                 .toList();
-        return InlineEngine.arm(kernel, journal, sites, mode);
+        return InlineEngine.arm(kernel, journal, sites, mode, true);
     }
 
     private static void poll(InlineEngine engine, Told told, long millis) throws Exception {

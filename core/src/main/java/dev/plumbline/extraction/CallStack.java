@@ -102,6 +102,15 @@ final class CallStack {
         return caller == CallGraph.NONE || code.isSeen(caller) ? count : belowUnseen(code, caller, count);
     }
 
+    /// How many of the open calls are still open when the caller calls; 0 if it is none of them.
+    int callsOf(int caller) {
+        int frame = count;
+        while (frame > 0 && functions[frame - 1] != caller) {
+            frame--;
+        }
+        return frame;
+    }
+
     // The same place on the stack and the same return address: a function that the last one jumped to, or one called
     // from the same place when the last one had returned.
     private int jumpFrom(int last, TracedCode code, int function, long origin) {

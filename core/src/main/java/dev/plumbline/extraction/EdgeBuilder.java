@@ -49,6 +49,18 @@ public final class EdgeBuilder implements CallEventSink {
                 cpu));
     }
 
+    @Override
+    public void indirect(int cpu, long target, long returnAddress, long task) {
+        eventCount++;
+        CallGraph graph = code.graph();
+        if ((int) code.entry(target) == 0) {
+            TaskIdentity who = identities.identity(task);
+            String caller = names.place(graph, returnAddress);
+            sink.edge(new ObservedEdge(
+                    "indirect call", false, caller, names.place(graph, target), false, true, who, cpu));
+        }
+    }
+
     private String context(int systemCall) {
         return switch (systemCall) {
             case FROM_USER_MODE -> "exception";

@@ -46,6 +46,19 @@ final class EventOrder implements CallEventSink {
     }
 
     @Override
+    public void indirect(int cpu, long target, long returnAddress, long task) {
+        SegmentQueue queue = queues[cpu];
+        if (queue.isPassing) {
+            next.indirect(cpu, target, returnAddress, task);
+            return;
+        }
+        queue.addIndirect(target, returnAddress, task);
+        if (++waiting > mostWaiting) {
+            makeRoom();
+        }
+    }
+
+    @Override
     public void time(int cpu, long timeStampCounter) {
         SegmentQueue queue = queues[cpu];
         // A counter that steps back says nothing about order.

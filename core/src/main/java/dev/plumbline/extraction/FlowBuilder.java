@@ -48,6 +48,12 @@ public final class FlowBuilder implements CallEventSink {
     }
 
     @Override
+    public void indirect(int cpu, long target, long returnAddress, long task) {
+        eventCount++;
+        order.indirect(cpu, target, returnAddress, task);
+    }
+
+    @Override
     public void time(int cpu, long timeStampCounter) {
         order.time(cpu, timeStampCounter);
     }

@@ -1,5 +1,6 @@
 package dev.plumbline.extraction;
 
+import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.kernel.SystemCall;
 import dev.plumbline.probe.CallEventSink;
 import java.util.Comparator;
@@ -61,6 +62,35 @@ final class FlowTracker implements CallEventSink {
             onOtherStack();
         }
         order++;
+    }
+
+    // There is no stack pointer to tell the place by: it is below the innermost open call of the caller, or else of
+    // all. What is known to be a function is seen when it is entered, or not at all.
+    @Override
+    public void indirect(int cpuNumber, long target, long returnAddress, long taskAddress) {
+        cpu = cpus[cpuNumber];
+        task = cpu.task;
+        if (task == null || task.address != taskAddress) {
+            switchTo(taskAddress);
+        }
+        if (!code.isFunction(target)) {
+            origin = code.origin(returnAddress);
+            stackPointer = 0;
+            addUnknown(target, returnAddress);
+        }
+        order++;
+    }
+
+    private void addUnknown(long target, long returnAddress) {
+        int caller = Origin.caller(origin);
+        CallStack stack = task.stack;
+        if (cpu.hasSides() && (stack.callsOf(caller) == 0 || cpu.innermostSide().callsOf(caller) != 0)) {
+            stack = cpu.innermostSide();
+        }
+        openFlow(stack);
+        int place = stack.callsOf(caller);
+        int depth = Math.max(0, (place == 0 ? stack.count() : place) - stack.base);
+        stack.flow.add(target, returnAddress, CallGraph.NONE, depth, FlowRecord.INDIRECT, order);
     }
 
     @Override
@@ -328,6 +358,12 @@ final class FlowTracker implements CallEventSink {
     }
 
     private void addLeaf(CallStack stack, int remaining) {
+        openFlow(stack);
+        stack.jump = TailJumps.NONE;
+        add(stack, Math.max(0, remaining - stack.base));
+    }
+
+    private void openFlow(CallStack stack) {
         if (stack.flow == null) {
             begin(
                     stack,
@@ -335,8 +371,6 @@ final class FlowTracker implements CallEventSink {
                     null,
                     stack.count());
         }
-        stack.jump = TailJumps.NONE;
-        add(stack, Math.max(0, remaining - stack.base));
     }
 
     private void push(CallStack stack, int remaining) {

@@ -3,7 +3,7 @@ package dev.plumbline.extraction;
 /// A call that was seen for the first time, by names.
 ///
 /// @param context name of the system call it was made in; `interrupt`, `exception` or `kernel thread` where there is
-///   none
+///   none, `indirect call` where that is not known
 /// @param inSystemCall whether the context is a system call
 /// @param caller symbol and offset of the return address
 /// @param function the function that was entered; for an unknown one the place, as [FlowNames] has it

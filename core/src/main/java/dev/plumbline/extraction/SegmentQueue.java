@@ -10,6 +10,9 @@ final class SegmentQueue {
     private static final int FIRST_EVENTS = 1 << 10;
     private static final int LARGEST_KEPT_EVENTS = 1 << 16;
 
+    // In place of a site: the event is an indirect call, its target in place of the stack pointer.
+    private static final long INDIRECT = 1;
+
     /// The CPU's last reading of the time stamp counter; 0 before the first.
     long lastReading;
     /// Whether events need not wait.
@@ -79,6 +82,10 @@ final class SegmentQueue {
         counts[endSegment - 1]++;
     }
 
+    void addIndirect(long target, long returnAddress, long task) {
+        add(INDIRECT, returnAddress, task, target);
+    }
+
     private void compactEvents() {
         int count = endEvent - firstEvent;
         int capacity = count * EVENT_LONGS > events.length / 2 ? events.length * 2 : events.length;
@@ -101,7 +108,11 @@ final class SegmentQueue {
         int end = firstEvent + count;
         for (int event = firstEvent; event < end; event++) {
             int at = event * EVENT_LONGS;
-            next.call(cpu, events[at], events[at + 1], events[at + 2], events[at + 3]);
+            if (events[at] == INDIRECT) {
+                next.indirect(cpu, events[at + 3], events[at + 1], events[at + 2]);
+            } else {
+                next.call(cpu, events[at], events[at + 1], events[at + 2], events[at + 3]);
+            }
         }
         firstEvent = end;
         if (isEmpty()) {

@@ -187,6 +187,12 @@ public final class TracedCode {
         return entries.find(site);
     }
 
+    /// Whether a pointer to a function can hold the address: one begins there, seen or not.
+    boolean isFunction(long address) {
+        int function = graph.functionAt(address);
+        return function != CallGraph.NONE && (graph.function(function).address() == address || entry(address) != 0);
+    }
+
     /// Where a call came from, as [Origin] packs it.
     long origin(long returnAddress) {
         long origin = origins.find(returnAddress);

@@ -26,6 +26,17 @@ public interface CallEventSink {
     ///   thread, -4 for a number that no call has
     void edge(int cpu, long site, long returnAddress, long task, int systemCall);
 
+    /// A call or jump through a pointer led to what has no probe. An engine that checks them tells of a target at least
+    /// once, and not each time.
+    ///
+    /// @param cpu the guest's number of the CPU it ran on
+    /// @param target where it led; any number
+    /// @param returnAddress where the called code was to return to; of a jump, where its jumper was to
+    /// @param task the current task: address of its `struct task_struct`
+    default void indirect(int cpu, long target, long returnAddress, long task) {
+        // Most look at functions that have probes only.
+    }
+
     /// The next event of this CPU happened at this reading of the time stamp counter, as did every event of a CPU whose
     /// last reading is lower before it. Engines take readings where tasks are switched.
     void time(int cpu, long timeStampCounter);

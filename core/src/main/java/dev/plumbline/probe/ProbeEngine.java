@@ -55,6 +55,12 @@ public interface ProbeEngine extends AutoCloseable {
     /// How many events were lost: overwritten before they could be read. Exact.
     long lost();
 
+    /// How many of the kernel's thunks, which indirect calls go through, look at where a call leads.
+    int checkedThunkCount();
+
+    /// How many were to look and are of a kind that has to stay as it is.
+    int uncheckedThunkCount();
+
     /// How many times probes were hit, by the guest's own count: with the probes taken out and everything polled,
     /// the sum of [#seen()] and [#lost()].
     ///

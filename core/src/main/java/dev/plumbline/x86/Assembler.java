@@ -224,14 +224,36 @@ public final class Assembler {
         return bytes(0x48 | source.high() << 2 | target.high(), 0x01, 0xc0 | source.low() << 3 | target.low());
     }
 
-    /// `mov target, [base + index * 8]`, 64 bits; the index is not rsp
-    public Assembler loadWord(Register target, Register base, Register index) {
+    /// `mov [base + index * 8], source`, 64 bits; the index is not rsp
+    public Assembler storeWord(Register base, Register index, Register source) {
+        return indexed(0x89, source, base, index);
+    }
+
+    /// `cmp [base + index * 8], register`, 64 bits; the index is not rsp
+    public Assembler compareWord(Register base, Register index, Register register) {
+        return indexed(0x39, register, base, index);
+    }
+
+    /// `cmp qword [base + index * 8], value`, the value's sign extended; the index is not rsp
+    ///
+    /// @param value -128 to 127
+    public Assembler compareWord(Register base, Register index, int value) {
+        return indexed(0x83, Register.RDI, base, index).bytes(value);
+    }
+
+    private Assembler indexed(int opcode, Register register, Register base, Register index) {
         return bytes(
-                        0x48 | target.high() << 2 | index.high() << 1 | base.high(),
-                        0x8b,
-                        0x44 | target.low() << 3,
-                        0xc0 | index.low() << 3 | base.low())
-                .bytes(0);
+                0x48 | register.high() << 2 | index.high() << 1 | base.high(),
+                opcode,
+                0x44 | register.low() << 3,
+                0xc0 | index.low() << 3 | base.low(),
+                0);
+    }
+
+    /// `imul target32, source32, factor`: clears the upper half
+    public Assembler multiplyInt(Register target, Register source, int factor) {
+        return bytes(0x40 | target.high() << 2 | source.high(), 0x69, 0xc0 | target.low() << 3 | source.low())
+                .int32(factor);
     }
 
     /// `add target, [index * 8 + table]`, 64 bits; the index is not rsp
@@ -354,12 +376,6 @@ public final class Assembler {
     /// `mov target, gs:[offset]`, 64 bits
     public Assembler loadPerCpu(Register target, int offset) {
         return bytes(0x65, 0x48 | target.high() << 2, 0x8b, 0x04 | target.low() << 3, 0x25)
-                .int32(offset);
-    }
-
-    /// `mov target32, gs:[offset]`: clears the upper half
-    public Assembler loadPerCpuInt(Register target, int offset) {
-        return bytes(0x65, 0x40 | target.high() << 2, 0x8b, 0x04 | target.low() << 3, 0x25)
                 .int32(offset);
     }
 

@@ -47,15 +47,12 @@ class AssemblerTest {
         assertThat(text(a -> a.shiftRight(register, 6))).isEqualTo("shr " + name + ", 0x06");
         assertThat(text(a -> a.add(register, 0x100))).isEqualTo("add " + name + ", 0x100");
         assertThat(text(a -> a.add(register, R11))).isEqualTo("add " + name + ", r11");
-        assertThat(text(a -> a.loadWord(R10, register, RAX))).isEqualTo("mov r10, [" + name + "+rax*8]");
-        assertThat(text(a -> a.loadWord(register, R12, R11))).isEqualTo("mov " + name + ", [r12+r11*8]");
         assertThat(text(a -> a.or(register, R10))).isEqualTo("or " + name + ", r10");
         assertThat(text(a -> a.loadPerCpu(register, 0x1c340))).isEqualTo("mov " + name + ", gs:[0x000000000001C340]");
     }
 
     @Test
     void narrowFormsNameTheNarrowRegister() throws Exception {
-        assertThat(text(a -> a.loadPerCpuInt(R10, 0x1c340))).isEqualTo("mov r10d, gs:[0x000000000001C340]");
         assertThat(text(a -> a.moveInt(R11, 1))).isEqualTo("mov r11d, 0x01");
         assertThat(text(a -> a.moveInt(R10, RAX))).isEqualTo("mov r10d, eax");
         assertThat(text(a -> a.andInt(R11, 0xffff))).isEqualTo("and r11d, 0xFFFF");
@@ -80,6 +77,24 @@ class AssemblerTest {
     void perCpuFormsReachNearAndFar() throws Exception {
         assertThat(text(a -> a.exchangeAddPerCpu(0x1c340, R11))).isEqualTo("xadd gs:[0x000000000001C340], r11");
         assertThat(text(a -> a.exchangeAddPerCpu(R10, RAX))).isEqualTo("xadd gs:[r10], rax");
+    }
+
+    @Test
+    void questionsAndArithmeticOfTablesAreAsMeant() throws Exception {
+        assertThat(text(a -> a.storeShort(R10, 22, R11))).isEqualTo("mov [r10+0x16], r11w");
+        assertThat(text(a -> a.compareWord(RAX, R11, BASE))).isEqualTo("cmp rax, [r11*8-0x7F000000]");
+        assertThat(text(a -> a.compare(RAX, 8, R10))).isEqualTo("cmp [rax+0x08], r10");
+        assertThat(text(a -> a.compare(R11, 0xfff))).isEqualTo("cmp r11, 0xFFF");
+        assertThat(text(a -> a.testByte(R11, -32, 3))).isEqualTo("test byte ptr [r11-0x20], 0x03");
+        assertThat(text(a -> a.comparePerCpuByte(R11, 24, 0))).isEqualTo("cmp byte ptr gs:[r11+0x18], 0x00");
+        assertThat(text(a -> a.storePerCpuByte(R11, 24, 1))).isEqualTo("mov byte ptr gs:[r11+0x18], 0x01");
+        assertThat(text(a -> a.subtract(RAX, RSP))).isEqualTo("sub rax, rsp");
+        assertThat(text(a -> a.multiply(RAX, R10))).isEqualTo("imul rax, r10");
+        assertThat(text(a -> a.addInt(RAX, R11))).isEqualTo("add eax, r11d");
+        assertThat(text(a -> a.shiftRightSigned(R10, 31))).isEqualTo("sar r10, 0x1F");
+        assertThat(text(a -> a.multiplyInt(R10, RDI, 7))).isEqualTo("imul r10d, edi, 0x07");
+        assertThat(text(a -> a.compareWord(R10, RAX, R11))).isEqualTo("cmp [r10+rax*8], r11");
+        assertThat(text(a -> a.storeWord(RDI, R12, RAX))).isEqualTo("mov [rdi+r12*8], rax");
     }
 
     @Test

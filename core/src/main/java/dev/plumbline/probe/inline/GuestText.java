@@ -82,8 +82,13 @@ final class GuestText {
         codeWriter.writeCode(patches);
     }
 
-    /// Writes data, all in one page. Guest code sees it at once.
+    /// Writes data, all in one page or in pages that are one behind the other in physical memory too. Guest code sees
+    /// it at once.
     void writeData(long address, byte[] bytes) throws GuestException {
-        memoryWriter.write(physical(address), MemorySegment.ofArray(bytes));
+        writePhysical(physical(address), bytes);
+    }
+
+    void writePhysical(PhysicalAddress address, byte[] bytes) throws GuestException {
+        memoryWriter.write(address, MemorySegment.ofArray(bytes));
     }
 }

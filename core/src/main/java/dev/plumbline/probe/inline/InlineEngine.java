@@ -12,6 +12,7 @@ import dev.plumbline.probe.CallEventSink;
 import dev.plumbline.probe.ProbeEngine;
 import dev.plumbline.probe.ProbeJournal;
 import dev.plumbline.probe.ProbeJournal.Changes;
+import dev.plumbline.probe.ProbeJournal.Code;
 import dev.plumbline.probe.ProbeJournal.Site;
 import dev.plumbline.probe.RecordingMode;
 import dev.plumbline.probe.RunLock;
@@ -19,12 +20,14 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /// Arms inline probes, reads what they record, and takes them out again.
 ///
@@ -47,6 +50,7 @@ public final class InlineEngine implements ProbeEngine {
     private Changes changes;
     private List<Site> entries = List.of();
     private FtraceGate gate;
+    private IndirectChecks checks;
     private ArmedSites sites;
     private boolean standsAside;
     private long asideSince;
@@ -60,18 +64,18 @@ public final class InlineEngine implements ProbeEngine {
         this.lock = lock;
         this.mode = mode;
         this.recorderBytes = Rings.areaBytes(cpuCount());
-        this.areaBytes = recorderBytes + FtraceGate.BYTES;
+        this.areaBytes = recorderBytes + IndirectChecks.BYTES + FtraceGate.BYTES;
         CodeCave cave = CodeCave.find(kernel.addressSpace(), kernel.image(), PAGE_BYTES + areaBytes);
         this.area = (cave.address() + PAGE_BYTES - 1) & -PAGE_BYTES;
     }
 
-    /// Sets a probe at each site that records every call.
+    /// Sets a probe at each site that records every call, and checks indirect calls.
     ///
     /// @param journal where what is changed is written down first
     /// @param sites addresses of function entries' NOPs, from the kernel's ftrace records
     /// @throws GuestException if it cannot be done; the guest is as it was then
     public static InlineEngine arm(LinuxKernel kernel, ProbeJournal journal, List<Long> sites) throws GuestException {
-        return arm(kernel, journal, sites, RecordingMode.FULL);
+        return arm(kernel, journal, sites, RecordingMode.FULL, true);
     }
 
     /// Sets a probe at each site.
@@ -79,8 +83,10 @@ public final class InlineEngine implements ProbeEngine {
     /// @param journal where what is changed is written down first
     /// @param sites addresses of function entries' NOPs, from the kernel's ftrace records
     /// @param mode what they record
+    /// @param checksIndirect whether calls through pointers are checked too
     /// @throws GuestException if it cannot be done; the guest is as it was then
-    public static InlineEngine arm(LinuxKernel kernel, ProbeJournal journal, List<Long> sites, RecordingMode mode)
+    public static InlineEngine arm(
+            LinuxKernel kernel, ProbeJournal journal, List<Long> sites, RecordingMode mode, boolean checksIndirect)
             throws GuestException {
         RunLock lock = journal.hold();
         try {
@@ -89,6 +95,9 @@ public final class InlineEngine implements ProbeEngine {
                         + kernel.machine().name() + "; take them out with plumbline detach");
             }
             InlineEngine engine = new InlineEngine(kernel, journal, lock, mode);
+            engine.checks = checksIndirect
+                    ? IndirectChecks.of(kernel, engine.text, sites.size())
+                    : IndirectChecks.none(engine.text);
             engine.startOrRollBack(sites);
             return engine;
         } catch (GuestException e) {
@@ -155,28 +164,37 @@ public final class InlineEngine implements ProbeEngine {
             throw new GuestException("the unused part of kernel text at 0x%x is in use".formatted(area)
                     + ", perhaps by probes whose journal is gone; reboot the guest");
         }
-        gate = FtraceGate.at(kernel, text, area + recorderBytes);
+        gate = FtraceGate.at(kernel, text, area + areaBytes - FtraceGate.BYTES);
         entries = located(List.copyOf(GuestCode.sites(kernel)));
         List<Site> all = located(chosen);
+        List<Code> codes = new ArrayList<>(checks.codes());
+        codes.add(gate.door());
         changes = new Changes(
                 area,
                 areaBytes,
                 List.of(),
                 List.of(),
                 withEntries(all),
-                List.of(gate.door()),
+                List.copyOf(codes),
                 new SecureRandom().nextLong(),
                 false);
         journal.write(changes);
         gate.build();
         gate.shut();
-        int[] tables = Rings.tableOrders(mode);
+        int[] recorderTables = Rings.tableOrders(mode);
+        int[] tables = IntStream.concat(Arrays.stream(recorderTables), Arrays.stream(checks.orders()))
+                .toArray();
         changes = new RingMemory(kernel, text, changes).borrow(cpuCount(), Rings.ORDER, tables);
         journal.write(changes);
         Loan.clear(text, changes.blocks());
         // Whatever the guest could spare is in the journal; now it must be enough.
         RingMemory.verify(kernel, changes, cpuCount(), Rings.ORDER, tables);
         rings = Rings.place(kernel, text, changes, mode);
+        if (checks.orders().length > 0) {
+            int currentTask = kernel.perCpuPlaces().currentTask();
+            checks.start(
+                    changes.blocks().get(recorderTables.length), all, area + recorderBytes, rings.slots(), currentTask);
+        }
         gate.countAt(Loan.ticketsAddress(kernel, changes));
         Set<Long> switches = taskSwitches();
         long plain = rings.recorder();
@@ -301,6 +319,7 @@ public final class InlineEngine implements ProbeEngine {
             public void apply() throws GuestException {
                 changes = planned;
                 sites.use(next);
+                checks.know(next);
                 if (!standsAside) {
                     sites.takeFree();
                 }
@@ -326,6 +345,16 @@ public final class InlineEngine implements ProbeEngine {
     @Override
     public int leftOutCount() {
         return sites.usedCount();
+    }
+
+    @Override
+    public int checkedThunkCount() {
+        return checks.codes().size();
+    }
+
+    @Override
+    public int uncheckedThunkCount() {
+        return checks.otherCount();
     }
 
     @Override

@@ -27,6 +27,10 @@ import java.util.Optional;
 /// reading as word 1. It is taken where tasks are switched, which is enough to order what a task did on different
 /// CPUs.
 ///
+/// A call to a function that is not in the table of [IndirectChecks] takes a slot with a low half of 1, the address
+/// that
+/// the called code was to return to as word 1, and the target as word 3.
+///
 /// The low half tells a site because all kernel and module text lies in one 2 GiB window. The lap number is the
 /// place in the ring's endless course divided by the ring's length; the course starts at one lap, so that a zeroed
 /// ring holds no event. Reserving a slot is one addition to the [Counters] of this CPU that also says which CPU that
@@ -34,6 +38,9 @@ import java.util.Optional;
 /// own.
 final class Recorder {
     static final int SLOT_BYTES_LOG2 = 5;
+
+    /// The low half of a slot that tells of an indirect call.
+    static final int INDIRECT = 1;
 
     /// From the word that stands in the slot to where the function's return address stands.
     static final int FRAME_BYTES = 8;
@@ -72,18 +79,20 @@ final class Recorder {
     /// Emits the table of rings and the recorder, whose entries are the labels `recorder` and `timed`.
     ///
     /// @param rings virtual addresses of the rings, by CPU number
-    void emit(long[] rings) {
+    /// @return how slots are taken
+    Reservation emit(long[] rings) {
         code.align(64).label("rings");
         for (long ring : rings) {
             code.word(ring);
         }
+        Reservation slots = new Reservation(counters, code.address("rings"), ringBytesLog2, limits);
         code.align(64).label("timed");
         if (edges.isEmpty()) {
-            emitReading();
+            emitReading(slots);
         }
         code.label("recorder");
         edges.ifPresent(table -> table.emitQuestion(code, places));
-        reserve("reserved");
+        slots.emit(code, "reserved");
         code.load(R11, RSP, 8).store(R10, 8, R11);
         code.loadPerCpu(R11, places.currentTask()).store(R10, 16, R11);
         code.store(R10, 24, RSP);
@@ -93,32 +102,17 @@ final class Recorder {
             code.pop(RAX).storeShort(R10, SYSTEM_CALL_AT, R11);
         }
         code.loadInt(R11, RSP, 0);
-        commit();
+        slots.emitCommit(code);
         code.label("seen").ret();
+        return slots;
     }
 
-    private void emitReading() {
+    private void emitReading(Reservation slots) {
         code.push(RDX).readTimeStampCounter();
         code.shiftLeft(RDX, 32).or(RDX, RAX);
-        reserve("reserved for a reading");
+        slots.emit(code, "reserved for a reading");
         code.store(R10, 8, RDX).pop(RDX);
         code.clear(R11);
-        commit();
-    }
-
-    /// Leaves the slot's address in r10 and its place in the course, below the CPU's number, in rax.
-    private void reserve(String name) {
-        code.moveInt(RAX, 1 << SLOT_BYTES_LOG2);
-        counters.emitReservation(code, RAX, R10);
-        limits.ifPresent(each -> each.emitWait(code, name));
-        code.move(R11, RAX).shiftRight(R11, Counters.CPU_SHIFT);
-        code.moveInt(R10, RAX).andInt(R10, (1 << ringBytesLog2) - 1);
-        code.addWord(R10, R11, code.address("rings"));
-    }
-
-    /// Takes the slot's low half from r11.
-    private void commit() {
-        code.storeInt(R10, 0, R11);
-        code.shiftRight(RAX, ringBytesLog2).storeInt(R10, 4, RAX);
+        slots.emitCommit(code);
     }
 }

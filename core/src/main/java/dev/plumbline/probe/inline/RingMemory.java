@@ -7,7 +7,8 @@ import dev.plumbline.probe.ProbeJournal.Changes;
 import java.util.Arrays;
 import java.util.OptionalLong;
 
-/// Borrows from the guest what the recorder writes to: a ring for each CPU, and [Counters].
+/// Borrows from the guest what the recorder writes to: a ring for each CPU, and [Counters]; before them, the table of
+/// [IndirectChecks].
 final class RingMemory {
     private static final String PAGES = "get_free_pages_noprof";
     private static final String PAGES_BEFORE_6_10 = "__get_free_pages";

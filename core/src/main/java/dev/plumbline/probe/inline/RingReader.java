@@ -92,6 +92,12 @@ final class RingReader {
             }
             if ((int) commit == 0) {
                 sink.time(cpu, batch.get(ValueLayout.JAVA_LONG, at + 8));
+            } else if ((int) commit == Recorder.INDIRECT) {
+                sink.indirect(
+                        cpu,
+                        batch.get(ValueLayout.JAVA_LONG, at + 24),
+                        batch.get(ValueLayout.JAVA_LONG, at + 8),
+                        batch.get(ValueLayout.JAVA_LONG, at + 16));
             } else if (mode == RecordingMode.EDGE) {
                 long task = batch.get(ValueLayout.JAVA_LONG, at + 16);
                 sink.edge(

@@ -30,6 +30,7 @@ final class Rings {
     private final Assembler code;
     private final RingLimits limits;
     private final Optional<EdgeTable> edges;
+    private Reservation slots;
     private long lostBefore;
 
     private Rings(
@@ -60,16 +61,16 @@ final class Rings {
 
     /// Places the recorder.
     ///
-    /// @param changes says what was lent
+    /// @param changes says what was lent: the tables of [#tableOrders] first, the rings last
     static Rings place(LinuxKernel kernel, GuestText text, Changes changes, RecordingMode mode) throws GuestException {
         Counters counters = new Counters(changes.perCpu().getFirst().pointer());
-        int tables = tableOrders(mode).length;
         List<Block> blocks = changes.blocks();
         Optional<EdgeTable> edges = mode == RecordingMode.EDGE
                 ? Optional.of(new EdgeTable(blocks.getFirst().address(), new SecureRandom().nextLong() | 1))
                 : Optional.empty();
         Rings rings = new Rings(text, mode, kernel.perCpu(), counters, changes.areaAddress(), edges);
-        rings.start(kernel, blocks.subList(tables, blocks.size()));
+        int cpus = kernel.perCpu().bases().length;
+        rings.start(kernel, blocks.subList(blocks.size() - cpus, blocks.size()));
         return rings;
     }
 
@@ -88,10 +89,15 @@ final class Rings {
             }
         }
         Optional<RingLimits> used = mode == RecordingMode.LOSSLESS ? Optional.of(limits) : Optional.empty();
-        new Recorder(code, kernel.perCpuPlaces(), counters, BYTES_LOG2, edges, used)
+        slots = new Recorder(code, kernel.perCpuPlaces(), counters, BYTES_LOG2, edges, used)
                 .emit(rings.stream().mapToLong(Block::address).toArray());
         byte[] bytes = code.assemble();
         text.writeCode(List.of(text.patch(limits.address(), bytes)));
+    }
+
+    /// How slots are taken.
+    Reservation slots() {
+        return slots;
     }
 
     /// What a probe calls.
