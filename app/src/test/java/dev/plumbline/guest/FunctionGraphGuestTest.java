@@ -26,14 +26,13 @@ import org.junit.jupiter.params.provider.CsvSource;
 ///
 /// A kernel does not do the same in each of two equal system calls. So every place of the program is passed many times;
 /// the tree it has most often by one tracer must be one that the other saw as well, and who called whom in most rounds
-/// by one tracer must be known to the other.
+/// by one tracer must be known to the other. Where a host that is busy makes a difference, more rounds remove it; a
+/// call that is put in a wrong place stays one.
 @Tag("guest")
 @Timeout(600)
 class FunctionGraphGuestTest {
     private static final int ROUNDS = 10;
-    /// In as many rounds who calls whom must have been seen to be the rule.
-    private static final int MOST_ROUNDS = 7;
-    private static final int MOST_RUNS = 4;
+    private static final int MOST_RUNS = 3;
     private static final String PROGRAM = "fixed-calls";
     private static final Pattern NAME = Pattern.compile(".*_sys_(\\w+)");
 
@@ -55,18 +54,19 @@ class FunctionGraphGuestTest {
         try (GuestUnderTest guest =
                 GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(cpus))) {
             guest.guest().execChecked("echo 0 > /proc/sys/kernel/randomize_va_space; " + PROGRAM + " 3");
-            Map<Integer, List<RanFunction>> graph = new GraphTracer(guest.guest()).record(PROGRAM + " " + ROUNDS);
-            TreesByCall found = new TreesByCall();
-            CommonNames common = null;
-            for (int run = 0; run < MOST_RUNS && found.rounds() < ROUNDS; run++) {
-                common = traced(guest, found);
-            }
             TreesByCall expected = new TreesByCall();
-            for (List<RanFunction> roots : graph.values()) {
-                expected.add(GraphCalls.of(roots).stream().map(common::in).toList());
+            TreesByCall found = new TreesByCall();
+            List<String> differences = List.of("nothing was compared");
+            for (int run = 0; run < MOST_RUNS && !differences.isEmpty(); run++) {
+                var graph = new GraphTracer(guest.guest()).record(PROGRAM + " " + ROUNDS);
+                CommonNames common = traced(guest, found);
+                for (List<RanFunction> roots : graph.values()) {
+                    expected.add(GraphCalls.of(roots).stream().map(common::in).toList());
+                }
+                assertThat(expected.rounds()).isEqualTo((run + 1) * ROUNDS);
+                differences = differences(expected, found);
             }
-            assertThat(expected.rounds()).isEqualTo(ROUNDS);
-            assertSame(expected, found);
+            assertThat(differences).isEmpty();
         }
     }
 
@@ -89,8 +89,10 @@ class FunctionGraphGuestTest {
         return common;
     }
 
-    private static void assertSame(TreesByCall expected, TreesByCall found) {
-        assertThat(found.rounds()).isGreaterThanOrEqualTo(ROUNDS);
+    private static List<String> differences(TreesByCall expected, TreesByCall found) {
+        if (found.rounds() < ROUNDS) {
+            return List.of(found.rounds() + " rounds were whole");
+        }
         assertThat(found.places()).isEqualTo(expected.places());
         List<String> differences = new ArrayList<>();
         Set<String> compared = new HashSet<>();
@@ -101,21 +103,17 @@ class FunctionGraphGuestTest {
                 compare(place, expected, found, differences);
             }
         }
-        assertThat(differences).isEmpty();
         assertThat(compared).containsAll(CALLS);
-        assertThat(expected.unknownTo(found, MOST_ROUNDS))
-                .as("calls only the guest saw")
-                .isEmpty();
-        assertThat(found.unknownTo(expected, MOST_ROUNDS))
-                .as("calls only Plumbline saw")
-                .isEmpty();
+        expected.unknownTo(found).forEach(edge -> differences.add("only the guest saw " + edge));
+        found.unknownTo(expected).forEach(edge -> differences.add("only Plumbline saw " + edge));
+        return differences;
     }
 
     private static void compare(String place, TreesByCall expected, TreesByCall found, List<String> differences) {
         String its = expected.usual(place);
         String ours = found.usual(place);
-        if (expected.count(place, its) < ROUNDS / 4 || found.count(place, ours) < ROUNDS / 4) {
-            differences.add(place + " is never twice the same");
+        if (expected.count(place, its) < expected.rounds() / 4 || found.count(place, ours) < found.rounds() / 4) {
+            differences.add(place + " is hardly ever the same");
         }
         if (found.count(place, its) == 0 || expected.count(place, ours) == 0) {
             differences.add(place + ", its and ours: " + TreesByCall.parting(its, ours));

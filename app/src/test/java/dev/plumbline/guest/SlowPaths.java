@@ -28,14 +28,16 @@ final class SlowPaths {
             Map.entry("__traceiter_sched_switch", "the guest's tracer hooks task switches"));
 
     /// Functions whose callees are others each time.
-    static final Map<String, String> FOLDED = Map.of(
-            "enqueue_task_fair", LOAD,
-            "dequeue_task_fair", LOAD,
-            "pick_next_task_fair", LOAD,
-            "select_task_rq_fair", LOAD,
-            "__cond_resched", LOAD,
-            "touch_atime", "whether a tick has passed between the last change of the file and now",
-            "task_work_add", "whether the task already has something to do on its way to user mode");
+    static final Map<String, String> FOLDED = Map.ofEntries(
+            Map.entry("enqueue_task_fair", LOAD),
+            Map.entry("dequeue_task_fair", LOAD),
+            Map.entry("pick_next_task_fair", LOAD),
+            Map.entry("select_task_rq_fair", LOAD),
+            Map.entry("yield_task_fair", LOAD),
+            Map.entry("try_to_wake_up", LOAD),
+            Map.entry("__cond_resched", LOAD),
+            Map.entry("touch_atime", "whether a tick has passed between the last change of the file and now"),
+            Map.entry("task_work_add", "whether the task already has something to do on its way to user mode"));
 
     /// The same for whole trees only: who calls whom in there is compared.
     static final Map<String, String> FOLDED_IN_TREES =

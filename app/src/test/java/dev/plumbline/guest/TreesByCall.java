@@ -86,8 +86,9 @@ final class TreesByCall {
                 .orElse("none");
     }
 
-    /// Calls, `caller > callee`, seen in at least so many rounds and lives of children that `other` has never seen.
-    Set<String> unknownTo(TreesByCall other, int leastRounds) {
+    /// Calls, `caller > callee`, seen in most rounds or lives of children that `other` has never seen.
+    Set<String> unknownTo(TreesByCall other) {
+        int leastRounds = rounds * 2 / 3;
         Set<String> unknown = new TreeSet<>();
         edges.forEach((edge, where) -> {
             if (where.size() >= leastRounds && !other.edges.containsKey(edge)) {
