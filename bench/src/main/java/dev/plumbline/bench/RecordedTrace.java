@@ -56,7 +56,7 @@ final class RecordedTrace {
                 RunningCommand _ = guest.start(WORKLOAD)) {
             LinuxKernel kernel = LinuxKernel.open(machine);
             List<SystemCall> calls = kernel.systemCalls();
-            TracedCode code = TracedCode.of(CallGraph.of(kernel.code()), calls);
+            TracedCode code = TracedCode.of(CallGraph.of(kernel.code()), calls, kernel.frameSizes());
             RecordedTrace trace = new RecordedTrace(options.cpus(), code);
             trace.record(kernel, events);
             return trace;
