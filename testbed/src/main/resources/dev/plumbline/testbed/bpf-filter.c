@@ -1,7 +1,7 @@
 /*
  * Loads COUNT small BPF programs (socket filters that pass nothing) and holds them until killed. Usage: bpf-filter
- * COUNT [PACKETS]. Sends that many packets to a socket that the last one filters. Prints "ready" then. Whether they are compiled and have symbols is up to the settings
- * bpf_jit_enable and bpf_jit_kallsyms in /proc/sys/net/core.
+ * COUNT [PACKETS]. Sends that many packets to a socket that the last one filters, and prints "ready" then. Whether the
+ * programs are compiled and have symbols is up to the settings bpf_jit_enable and bpf_jit_kallsyms in /proc/sys/net/core.
  */
 #define _GNU_SOURCE
 #include <linux/bpf.h>
