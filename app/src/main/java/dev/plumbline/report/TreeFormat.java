@@ -16,7 +16,8 @@ import java.util.Arrays;
 ///  0)    ls-812                  |    }
 ///  0)    ls-812                  |  }
 /// ```
-/// A call that ends far below where it began ends with its name.
+/// A call that ends far below where it began ends with its name. Where a function without a probe stands between a call
+/// and the one above it, the call says where it came from.
 public final class TreeFormat implements FlowFormat {
     // 15 characters of name, a dash, at most 7 digits
     private static final int TASK_COLUMNS = 23;
@@ -107,17 +108,36 @@ public final class TreeFormat implements FlowFormat {
     private void comment(StringBuilder text, Flow flow, int call) {
         boolean isUnknown = flow.function(call) < 0;
         boolean isIndirect = flow.isIndirect(call);
-        boolean isTail = flow.isTailCall(call);
-        if (!isUnknown && !isIndirect && !isTail) {
-            return;
+        String how = null;
+        if (flow.isTailCall(call)) {
+            how = isIndirect ? "indirect tail call" : "tail call";
+        } else if (isIndirect) {
+            how = "indirect, from " + names.caller(flow, call);
+        } else if (isUnknown || isOverOthers(flow, call)) {
+            how = "from " + names.caller(flow, call);
         }
-        text.append("  /* ").append(isUnknown ? "no known function, " : "");
-        if (isTail) {
-            text.append(isIndirect ? "indirect tail call" : "tail call");
-        } else {
-            text.append(isIndirect ? "indirect, from " : "from ").append(names.caller(flow, call));
+        if (how != null) {
+            text.append("  /* ")
+                    .append(isUnknown ? "no known function, " : "")
+                    .append(how)
+                    .append(" */");
         }
-        text.append(" */");
+    }
+
+    // Its caller is another function than the one above it: one without a probe.
+    private boolean isOverOthers(Flow flow, int call) {
+        if (flow.depth(call) == 0) {
+            return false;
+        }
+        String place = names.caller(flow, call);
+        String above = names.function(flow, openCalls[flow.depth(call) - 1]);
+        int end = place.indexOf('+');
+        return end >= 0 && !place.substring(0, end).replace(".cold", "").equals(symbol(above));
+    }
+
+    private static String symbol(String function) {
+        int owner = function.indexOf(" [");
+        return owner < 0 ? function : function.substring(0, owner);
     }
 
     @Override
