@@ -32,7 +32,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 @Timeout(240)
 class RecordingModesGuestTest {
     private static final int GETPPID = 110;
-    private static final long FULL_RINGS_MILLIS = 300;
+    private static final long FULL_RINGS_MILLIS = 100;
     private static final long GIVING_UP_MILLIS = 4_000;
 
     @TempDir
@@ -113,7 +113,7 @@ class RecordingModesGuestTest {
     void theGuestWaitsForItsReaderAndNotForever(GuestKernel version, int cpus) throws Exception {
         try (GuestUnderTest guest = GuestUnderTest.boot(
                         GuestOptions.DEFAULT.withKernel(version).withCpus(cpus));
-                RunningCommand stress = guest.guest().start("stress 40");
+                RunningCommand stress = guest.guest().start("stress 20");
                 Machine machine = QemuMachine.attach(guest.guest().qmpSocket())) {
             LinuxKernel kernel = LinuxKernel.open(machine);
             Told told = new Told();

@@ -6,8 +6,8 @@ public enum RecordingMode {
     FULL,
 
     /// Every call, and the guest waits where its rings are full: with interrupts off and in NMIs too, if a function is
-    /// entered there, so it is for short traces and readers that keep up. A reader that stays away for a second is
-    /// waited for no longer; what is overwritten then is counted.
+    /// entered there, so it is for short traces and readers that keep up. A reader that stays away for half a
+    /// second is waited for no longer; what is overwritten then is counted.
     LOSSLESS,
 
     /// Each combination of function, place of the call and system call once, or a few times: the guest remembers some

@@ -12,15 +12,16 @@ import dev.plumbline.x86.Assembler.Condition;
 /// How far each ring may be written in lossless mode: words beside the recorder, which the monitor host moves on as it
 /// reads. They are compared with the words of [Counters], so the CPU's number stands above the place in the course.
 ///
-/// A recorder that finds its ring full waits. Should the monitor host have died, it goes on after about a second and
+/// A recorder that finds its ring full waits. Should the monitor host have died, it goes on after less than a second
+/// and
 /// leaves a sign beside the CPU's counter; as long as that stands nobody waits on this CPU.
 ///
 /// @param address virtual address of the first CPU's word
 /// @param counters the counters they limit
 record RingLimits(long address, Counters counters) {
-    /// A second at 2 GHz. Time stamp counters stand still or run on while a guest is paused, by hypervisor: at worst
-    /// the wait ends early, and what is lost is counted.
-    private static final long LONGEST_WAIT_TICKS = 2_000_000_000L;
+    /// Half a second at 2 GHz: the kernel's watchdog of clocks remarks on a second. Time stamp counters stand still or
+    /// run on while a guest is paused, by hypervisor: at worst the wait ends early, and what is lost is counted.
+    private static final long LONGEST_WAIT_TICKS = 1_000_000_000L;
 
     /// Emits the wait for room for the slot that rax names, as [Counters#emitReservation] leaves it; overwrites r11.
     ///
