@@ -51,8 +51,10 @@ class FunctionGraphGuestTest {
     @ParameterizedTest
     @CsvSource({"V6_1, 1", "V6_1, 2", "V6_12, 1", "V6_12, 2"})
     void flowsAreWhatTheGuestsOwnTracerRecords(GuestKernel version, int cpus) throws Exception {
-        try (GuestUnderTest guest =
-                GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(cpus))) {
+        try (GuestUnderTest guest = GuestUnderTest.boot(GuestOptions.DEFAULT
+                .withKernel(version)
+                .withCpus(cpus)
+                .withExtraQemuArguments(GuestUnderTest.ONE_THREAD))) {
             guest.guest().execChecked("echo 0 > /proc/sys/kernel/randomize_va_space; " + PROGRAM + " 3");
             TreesByCall expected = new TreesByCall();
             TreesByCall found = new TreesByCall();

@@ -39,8 +39,10 @@ class GuestTracingGuestTest {
     @ParameterizedTest
     @CsvSource({"V6_1, 2", "V6_12, 2", "V6_12, 1"})
     void theGuestsOwnTracersAndProbesShareTheKernel(GuestKernel version, int cpus) throws Exception {
-        try (GuestUnderTest guest =
-                GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(cpus))) {
+        try (GuestUnderTest guest = GuestUnderTest.boot(GuestOptions.DEFAULT
+                .withKernel(version)
+                .withCpus(cpus)
+                .withExtraQemuArguments(GuestUnderTest.ONE_THREAD))) {
             KernelText before = KernelText.of(guest);
             String log = guest.console();
             int offset = guest.read(GuestTracingGuestTest::secondInstructionOfVfsRead);
@@ -77,8 +79,10 @@ class GuestTracingGuestTest {
     @EnumSource
     void aTraceKilledWhileTheGuestSwitchesItsTracerIsTakenOut(GuestKernel version) throws Exception {
         Random random = new Random(SEED);
-        try (GuestUnderTest guest =
-                GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(2))) {
+        try (GuestUnderTest guest = GuestUnderTest.boot(GuestOptions.DEFAULT
+                .withKernel(version)
+                .withCpus(2)
+                .withExtraQemuArguments(GuestUnderTest.ONE_THREAD))) {
             KernelText before = KernelText.of(guest);
             String log = guest.console();
             TestGuest patient = guest.guest().withLimits(new ExecLimits(Duration.ofMinutes(8), Duration.ofMinutes(8)));

@@ -29,8 +29,10 @@ class ModulesGuestTest {
     @ParameterizedTest
     @EnumSource
     void functionsOfModulesJoinAndLeave(GuestKernel version) throws Exception {
-        try (GuestUnderTest guest =
-                GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(2))) {
+        try (GuestUnderTest guest = GuestUnderTest.boot(GuestOptions.DEFAULT
+                .withKernel(version)
+                .withCpus(2)
+                .withExtraQemuArguments(GuestUnderTest.ONE_THREAD))) {
             KernelText before = KernelText.of(guest);
             String log = guest.console();
             try (TraceProcess trace = TraceProcess.start(guest, directory, "ioctl", "vconfig")) {

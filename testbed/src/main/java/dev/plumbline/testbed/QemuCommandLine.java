@@ -18,7 +18,9 @@ final class QemuCommandLine {
     static List<String> of(GuestDirectory guest, KernelStore.Kernel kernel, Path initramfs, GuestOptions options) {
         List<String> line = new ArrayList<>(List.of(PROGRAM, "-name", guest.name()));
         line.addAll(List.of("-no-user-config", "-nodefaults", "-display", "none"));
-        line.addAll(List.of("-machine", "pc,accel=" + (options.kvm() ? "kvm" : "tcg")));
+        String accelerator = options.kvm() ? "kvm" : "tcg";
+        boolean isGiven = options.extraQemuArguments().contains("-accel");
+        line.addAll(List.of("-machine", isGiven ? "pc" : "pc,accel=" + accelerator));
         line.addAll(List.of("-cpu", options.effectiveCpuModel()));
         line.addAll(List.of("-smp", Integer.toString(options.cpus()), "-m", options.memoryMib() + "M"));
         line.addAll(List.of("-kernel", kernel.image().toString(), "-initrd", initramfs.toString()));
