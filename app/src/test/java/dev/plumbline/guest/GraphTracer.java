@@ -16,7 +16,7 @@ import java.util.regex.Pattern;
 /// The guest's own function_graph tracer: records one command, whole, on all CPUs.
 ///
 /// A second CPU is taken out of service while the kernel rewrites its text to start and to stop the tracer. QEMU before
-/// 8.1 (commit deba78709ae8) may run stale bytes of code that another CPU has just patched, an int3 for instance, and
+/// 8.1 may run stale bytes of code that another CPU has just patched, an int3 for instance, and
 /// then the guest panics.
 final class GraphTracer {
     private static final String SCRIPT = """

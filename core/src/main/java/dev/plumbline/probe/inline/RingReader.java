@@ -49,15 +49,16 @@ final class RingReader {
         this.next = firstIndex;
     }
 
-    /// Hands what has come to `sink`.
+    /// Hands what had come when this was called to `sink`, so that it ends though the guest goes on.
     ///
     /// @return how many events
     /// @throws GuestException if the guest cannot be read, or its counter runs backwards
     long poll(CallEventSink sink) throws GuestException {
         long before = seen;
         long head = head();
+        long end = head;
         boolean committed = true;
-        while (committed && next < head) {
+        while (committed && next < end) {
             lose(overwritten(head), sink);
             int slot = (int) (next & firstIndex - 1);
             int count = (int) Math.min(Math.min(head - next, BATCH_SLOTS), firstIndex - slot);
