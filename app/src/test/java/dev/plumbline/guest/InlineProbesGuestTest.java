@@ -3,7 +3,6 @@ package dev.plumbline.guest;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.plumbline.kernel.CodeRegion;
-import dev.plumbline.kernel.FtraceRecord;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.machine.AddressSpace;
 import dev.plumbline.machine.GuestException;
@@ -74,7 +73,7 @@ class InlineProbesGuestTest {
             String logBefore = guest.console();
             Sites sites = new Sites();
             try (RunningCommand stress = guest.guest().start("stress 12")) {
-                try (InlineEngine engine = InlineEngine.arm(kernel, journal, everySite(kernel))) {
+                try (InlineEngine engine = InlineEngine.arm(kernel, journal, ProbeSites.every(kernel))) {
                     assertThat(engine.siteCount()).isGreaterThan(30_000);
                     assertThat(journal.file()).exists();
                     long end = System.nanoTime() + 2_000_000_000L;
@@ -93,18 +92,11 @@ class InlineProbesGuestTest {
             }
             assertThat(sites.calls).isGreaterThan(100_000);
             assertThat(sites.readings).isPositive();
-            assertThat(everySite(kernel)).containsAll(sites.entered);
+            assertThat(ProbeSites.every(kernel)).containsAll(sites.entered);
             assertThat(journal.file()).doesNotExist();
             assertUnchanged(before, kernel.addressSpace());
             assertThat(guest.console()).isEqualTo(logBefore);
         }
-    }
-
-    private static List<Long> everySite(LinuxKernel kernel) throws GuestException {
-        return kernel.ftraceRecords().stream()
-                .filter(record -> !record.disabled() && !record.enabled())
-                .map(FtraceRecord::address)
-                .toList();
     }
 
     private static void assertUnchanged(List<CodeRegion> before, AddressSpace space) throws GuestException {

@@ -1,6 +1,5 @@
 package dev.plumbline.guest;
 
-import dev.plumbline.kernel.FtraceRecord;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Machine;
@@ -12,7 +11,6 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.file.Path;
-import java.util.List;
 
 /// A run that sets all probes, reads what they record for a moment and takes them out, in a process of its own that
 /// can be killed: by itself before its n-th operation on the guest, or from outside.
@@ -53,7 +51,8 @@ record KilledRun(Process process, BufferedReader output) implements AutoCloseabl
         try (machine) {
             LinuxKernel kernel = LinuxKernel.open(machine);
             System.out.println("start");
-            try (InlineEngine engine = InlineEngine.arm(kernel, journal(kernel, arguments[1]), everySite(kernel))) {
+            try (InlineEngine engine =
+                    InlineEngine.arm(kernel, journal(kernel, arguments[1]), ProbeSites.every(kernel))) {
                 long end = System.nanoTime() + TRACE_NANOS;
                 while (System.nanoTime() < end) {
                     engine.poll(NOWHERE);
@@ -66,13 +65,6 @@ record KilledRun(Process process, BufferedReader output) implements AutoCloseabl
 
     private static ProbeJournal journal(LinuxKernel kernel, String directory) {
         return new ProbeJournal(Path.of(directory), kernel.identity().bootMark());
-    }
-
-    private static List<Long> everySite(LinuxKernel kernel) throws GuestException {
-        return kernel.ftraceRecords().stream()
-                .filter(record -> !record.disabled() && !record.enabled())
-                .map(FtraceRecord::address)
-                .toList();
     }
 
     /// Starts it and waits until it begins with the guest.

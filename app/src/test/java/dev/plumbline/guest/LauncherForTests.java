@@ -46,7 +46,8 @@ record LauncherForTests(Path directory) {
         return new Command(process, errors);
     }
 
-    private Path launcher() throws IOException {
+    /// The launcher, made at the first call.
+    Path launcher() throws IOException {
         Path launcher = directory.resolve("plumbline");
         if (!Files.exists(launcher)) {
             Files.writeString(launcher, """

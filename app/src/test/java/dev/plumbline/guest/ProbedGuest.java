@@ -7,16 +7,13 @@ import dev.plumbline.extraction.FlowBuilder;
 import dev.plumbline.extraction.FlowSink;
 import dev.plumbline.extraction.TaskStructs;
 import dev.plumbline.extraction.TracedCode;
-import dev.plumbline.kernel.FtraceRecord;
 import dev.plumbline.kernel.LinuxKernel;
-import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Machine;
 import dev.plumbline.machine.qemu.QemuMachine;
 import dev.plumbline.probe.ProbeJournal;
 import dev.plumbline.probe.inline.InlineEngine;
 import dev.plumbline.testbed.RunningCommand;
 import java.nio.file.Path;
-import java.util.List;
 
 /// A guest with probes at every site while a command runs in it.
 ///
@@ -43,7 +40,7 @@ record ProbedGuest(GuestUnderTest guest, Path directory) {
                     sink);
             ProbeJournal journal = new ProbeJournal(directory, kernel.identity().bootMark());
             long lost;
-            try (InlineEngine engine = InlineEngine.arm(kernel, journal, everySite(kernel));
+            try (InlineEngine engine = InlineEngine.arm(kernel, journal, ProbeSites.every(kernel));
                     RunningCommand running = guest.guest().start(command)) {
                 while (running.running()) {
                     engine.poll(flows);
@@ -61,12 +58,5 @@ record ProbedGuest(GuestUnderTest guest, Path directory) {
             }
             return new Outcome(graph, flows.eventCount(), lost);
         }
-    }
-
-    private static List<Long> everySite(LinuxKernel kernel) throws GuestException {
-        return kernel.ftraceRecords().stream()
-                .filter(record -> !record.disabled() && !record.enabled())
-                .map(FtraceRecord::address)
-                .toList();
     }
 }

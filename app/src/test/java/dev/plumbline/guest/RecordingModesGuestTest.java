@@ -2,7 +2,6 @@ package dev.plumbline.guest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.plumbline.kernel.FtraceRecord;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.kernel.SystemCall;
 import dev.plumbline.machine.GuestException;
@@ -138,11 +137,7 @@ class RecordingModesGuestTest {
 
     private InlineEngine arm(LinuxKernel kernel, RecordingMode mode) throws GuestException {
         ProbeJournal journal = new ProbeJournal(directory, kernel.identity().bootMark());
-        List<Long> sites = kernel.ftraceRecords().stream()
-                .filter(record -> !record.disabled() && !record.enabled())
-                .map(FtraceRecord::address)
-                .toList();
-        return InlineEngine.arm(kernel, journal, sites, mode, true);
+        return InlineEngine.arm(kernel, journal, ProbeSites.every(kernel), mode, true);
     }
 
     private static void poll(InlineEngine engine, Told told, long millis) throws Exception {

@@ -2,12 +2,10 @@ package dev.plumbline.guest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.plumbline.command.Plumbline;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
@@ -27,7 +25,7 @@ record TraceProcess(Process process, Path says, Path flows) implements AutoClose
         Path says = Files.createTempFile(directory, "says", "");
         Path flows = Files.createTempFile(directory, "flows", "");
         Process process = new ProcessBuilder(
-                        launcher(directory).toString(),
+                        new LauncherForTests(directory).launcher().toString(),
                         "trace",
                         guest.vm(),
                         "--syscall",
@@ -44,19 +42,6 @@ record TraceProcess(Process process, Path says, Path flows) implements AutoClose
         TraceProcess trace = new TraceProcess(process, says, flows);
         trace.await("tracing", 1);
         return trace;
-    }
-
-    // What ./plumbline does.
-    private static Path launcher(Path directory) throws IOException {
-        Path launcher = directory.resolve("plumbline");
-        Files.writeString(launcher, """
-                #!/bin/sh
-                exec '%s/bin/java' --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC -Dplumbline.launcher="$0" \\
-                  -cp '%s' %s "$@"
-                """.formatted(
-                System.getProperty("java.home"), System.getProperty("java.class.path"), Plumbline.class.getName()));
-        Files.setPosixFilePermissions(launcher, PosixFilePermissions.fromString("rwxr-xr-x"));
-        return launcher;
     }
 
     /// How many lines hold this text so far.
