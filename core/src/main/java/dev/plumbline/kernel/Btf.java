@@ -1,8 +1,12 @@
 package dev.plumbline.kernel;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /// The kernel's type information, as documented in the kernel's `Documentation/bpf/btf.rst`: a header, then type
 /// records, numbered from 1, then NUL-terminated names. A record is three 32-bit words (name offset; kind, flag and
@@ -18,6 +22,8 @@ public final class Btf {
     private static final int MOST_BYTES = 32 << 20;
     private static final long LARGEST_SIZE = 1L << 40;
     private static final int LONGEST_CHAIN = 32;
+    /// KSYM_NAME_LEN of 6.1 and later.
+    private static final int LONGEST_NAME = 512;
 
     private static final int INT = 1;
     private static final int POINTER = 2;
@@ -25,6 +31,8 @@ public final class Btf {
     static final int STRUCT = 4;
     static final int UNION = 5;
     private static final int ENUM = 6;
+    private static final int FUNCTION = 12;
+    private static final int PROTOTYPE = 13;
     private static final int FLOAT = 16;
     private static final int ENUM64 = 19;
 
@@ -108,6 +116,36 @@ public final class Btf {
             }
         }
         throw section.malformed(0, "the kernel's type information has no constant " + name);
+    }
+
+    /// The types of functions by name: numbers that are equal where a pointer to one can lead to the other, whatever
+    /// the parameters are called. Several static functions may share a name.
+    ///
+    /// @throws KernelFormatException if the section makes no sense
+    public Map<String, Set<Integer>> prototypes() throws KernelFormatException {
+        Map<List<Integer>, Integer> numbers = new HashMap<>();
+        Map<String, Set<Integer>> prototypes = new HashMap<>();
+        for (int type = 1; type < offsets.length; type++) {
+            if (kind(type) == FUNCTION) {
+                String name = section.text(namesStart + section.u32(record(type)), LONGEST_NAME);
+                int number = numbers.computeIfAbsent(signature(sizeOrType(type)), _ -> numbers.size());
+                prototypes.computeIfAbsent(name, _ -> new HashSet<>(1)).add(number);
+            }
+        }
+        return prototypes;
+    }
+
+    // What it returns and takes. Types have one number each, since the section holds none twice.
+    private List<Integer> signature(int prototype) throws KernelFormatException {
+        if (kind(prototype) != PROTOTYPE) {
+            throw section.malformed(record(prototype), "the type of a function is of kind " + kind(prototype));
+        }
+        List<Integer> types = new ArrayList<>();
+        types.add(sizeOrType(prototype));
+        for (int i = 0; i < count(prototype); i++) {
+            types.add(section.s32(detail(prototype) + 8L * i + 4));
+        }
+        return types;
     }
 
     /// The structures asked for until now, by name.

@@ -6,6 +6,7 @@ import dev.plumbline.machine.Machine;
 import dev.plumbline.machine.UnreadableMemoryException;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /// The Linux kernel that runs in a guest, found and read from the outside. What never changes while the kernel runs
@@ -126,8 +127,6 @@ public final class LinuxKernel {
         return consistently(this::readFtraceRecords);
     }
 
-    /// The system calls of the 64-bit table, ascending by number.
-    ///
     /// How large functions' stack frames are, by the kernel's unwind table.
     ///
     /// @throws GuestException if guest memory cannot be read
@@ -135,9 +134,49 @@ public final class LinuxKernel {
         return consistently(() -> FrameSizes.read(memory, symbols.table()));
     }
 
+    /// The system calls of the 64-bit table, ascending by number.
+    ///
     /// @throws GuestException if guest memory cannot be read or makes no sense
     public List<SystemCall> systemCalls() throws GuestException {
         return consistently(() -> new SystemCallReader(memory, symbols.table()).systemCalls());
+    }
+
+    /// Where kprobes are registered now, be they armed or not; ascending, virtual addresses. Those at function entries
+    /// that the function tracer carries are among them.
+    ///
+    /// @throws GuestException if guest memory cannot be read or makes no sense
+    public long[] kprobes() throws GuestException {
+        return consistently(() -> new PatchPlacesReader(memory, symbols, btf).kprobes());
+    }
+
+    /// The kprobes that are registered now, with what they call.
+    ///
+    /// @throws GuestException if guest memory cannot be read or makes no sense
+    public List<Kprobe> kprobeHandlers() throws GuestException {
+        return consistently(() -> new KprobeReader(memory, symbols, btf).kprobes());
+    }
+
+    /// Who uses the kernel's function tracer now. None if the kernel was built without it.
+    ///
+    /// @throws GuestException if guest memory cannot be read or makes no sense
+    public List<FtraceUser> ftraceUsers() throws GuestException {
+        return consistently(() -> new FtraceUserReader(memory, symbols, btf).users());
+    }
+
+    /// Where the jump of each static key leads, by the address of its instruction.
+    ///
+    /// @throws GuestException if guest memory cannot be read or makes no sense
+    public Map<Long, Long> staticKeyTargets() throws GuestException {
+        return consistently(
+                () -> new PatchPlacesReader(memory, symbols, btf).staticKeyTargets(moduleReader(), readModules()));
+    }
+
+    /// Modules whose code the kernel can find by address, as it does to unwind stacks, and which its list of modules
+    /// does not have. One that is being loaded or unloaded in this moment may be among them.
+    ///
+    /// @throws GuestException if guest memory cannot be read or makes no sense
+    public List<KernelModule> unlistedModules() throws GuestException {
+        return consistently(() -> new ModuleTreeReader(memory, symbols, btf).unlisted(moduleReader()));
     }
 
     /// Where each CPU has its data.
@@ -152,6 +191,14 @@ public final class LinuxKernel {
     /// @throws GuestException if guest memory cannot be read or makes no sense
     public List<TaskStack> taskStacks() throws GuestException {
         return Consistently.read(memory, () -> new StackReader(memory, symbols, btf, perCpu()).taskStacks(tasks()));
+    }
+
+    /// Return addresses that the guest's own tracers keep for the tasks with these stacks, which are not on the stacks
+    /// then; others that only look like them may be among them.
+    ///
+    /// @throws GuestException if guest memory cannot be read or makes no sense
+    public Set<Long> tracedReturns(List<TaskStack> stacks) throws GuestException {
+        return consistently(() -> new TracedReturns(memory, btf).of(stacks));
     }
 
     /// Addresses of the tasks that are current on the CPUs in use.
@@ -197,6 +244,21 @@ public final class LinuxKernel {
     /// @throws GuestException if this kernel keeps them where Plumbline does not know
     public PerCpuPlaces perCpuPlaces() throws GuestException {
         return PerCpuPlaces.of(symbols, btf);
+    }
+
+    /// How fast the time stamp counter counts, as the kernel has measured it (`tsc_khz`, arch/x86/kernel/tsc.c).
+    ///
+    /// @throws GuestException if it does not say
+    public long timeStampKilohertz() throws GuestException {
+        var symbol = symbols.find("tsc_khz");
+        long kilohertz = symbol.isEmpty()
+                ? 0
+                : memory.block("tsc_khz", symbol.getAsLong(), 4).u32(0);
+        if (kilohertz == 0) {
+            throw new GuestException("the kernel of " + machine.name()
+                    + " does not know how fast its time stamp counter counts; trace it without times");
+        }
+        return kilohertz;
     }
 
     /// All code as it is in memory now, with the symbols and the patchable places that go with it.

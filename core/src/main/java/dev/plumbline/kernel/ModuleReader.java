@@ -2,7 +2,9 @@ package dev.plumbline.kernel;
 
 import dev.plumbline.machine.GuestException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 
 /// Reads the list of loaded modules, their symbols and their tables. The layout of `struct module` comes from BTF.
 final class ModuleReader {
@@ -64,6 +66,14 @@ final class ModuleReader {
         return modules;
     }
 
+    /// Where each listed `struct module` lies, those still being formed among them.
+    Set<Long> addresses() throws GuestException {
+        long link = module.offset("list");
+        Set<Long> addresses = new HashSet<>();
+        KernelList.walk(memory, "list of modules", head, MOST_MODULES, entry -> addresses.add(entry - link));
+        return addresses;
+    }
+
     /// Another number after a module has come or gone, or changed its state.
     long mark() throws GuestException {
         long link = module.offset("list");
@@ -81,7 +91,8 @@ final class ModuleReader {
         return memory.s32(address + module.offset("state"));
     }
 
-    private KernelModule read(long address) throws GuestException {
+    /// What a `struct module` says of itself.
+    KernelModule read(long address) throws GuestException {
         StructLayout.Member name = module.member("name");
         String text =
                 memory.text("module name", address + name.offset(), (int) Math.min(name.sizeBytes(), LONGEST_NAME));

@@ -7,7 +7,7 @@ package dev.plumbline.kernel;
 /// @param ftraceSites function entries with an ftrace record (5-byte NOP or call)
 /// @param staticKeySites jump-label sites (NOP or jump, of 2 or 5 bytes), from `__start___jump_table` and the modules'
 /// @param staticCallSites sites of `static_call()` (5-byte call, jump, NOP or return), from `.static_call_sites`
-/// @param kprobeSites addresses that a registered kprobe has armed now
+/// @param kprobeSites addresses of registered kprobes, armed or not
 public record PatchPlaces(long[] ftraceSites, long[] staticKeySites, long[] staticCallSites, long[] kprobeSites) {
 
     /// No places at all.

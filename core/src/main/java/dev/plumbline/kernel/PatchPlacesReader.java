@@ -2,7 +2,9 @@ package dev.plumbline.kernel;
 
 import dev.plumbline.machine.GuestException;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /// Reads the kernel's and the modules' own tables of places they patch: ftrace records, `struct jump_entry`,
 /// `struct static_call_site`, and the hash table of registered kprobes. Places in init code, which is gone, are
@@ -89,7 +91,37 @@ final class PatchPlacesReader {
         }
     }
 
-    private long[] kprobes() throws GuestException {
+    /// Where the jump of each static key leads, by the address of its instruction.
+    Map<Long, Long> staticKeyTargets(ModuleReader moduleReader, List<KernelModule> modules) throws GuestException {
+        Map<Long, Long> targets = new HashMap<>();
+        var start = symbols.find("__start___jump_table");
+        var stop = symbols.find("__stop___jump_table");
+        if (start.isPresent() && stop.isPresent()) {
+            long bytes = stop.getAsLong() - start.getAsLong();
+            addTargets(targets, "__start___jump_table", start.getAsLong(), bytes / JUMP_ENTRY_BYTES);
+        }
+        for (KernelModule module : modules) {
+            int entries = moduleReader.number(module, "num_jump_entries");
+            if (entries != 0) {
+                String what = "jump_entries of module " + module.name();
+                addTargets(targets, what, moduleReader.pointer(module, "jump_entries"), entries);
+            }
+        }
+        return targets;
+    }
+
+    private void addTargets(Map<Long, Long> targets, String what, long start, long entries) throws GuestException {
+        if (entries < 0 || entries > MOST_ENTRIES - targets.size()) {
+            throw new KernelFormatException(what, start, entries + " entries");
+        }
+        Block table = memory.block(what, start, entries * JUMP_ENTRY_BYTES);
+        for (long at = 0; at < table.size(); at += JUMP_ENTRY_BYTES) {
+            targets.put(start + at + table.s32(at), start + at + 4 + table.s32(at + 4));
+        }
+    }
+
+    /// Where kprobes are registered, armed or not, ascending.
+    long[] kprobes() throws GuestException {
         var table = symbols.find("kprobe_table");
         if (table.isEmpty()) {
             return new long[0];

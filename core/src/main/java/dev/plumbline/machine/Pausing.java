@@ -21,6 +21,13 @@ public interface Pausing {
     /// @throws GuestException if the hypervisor refuses, or a pause of this process is in force
     void resume() throws GuestException;
 
+    /// Stops all vCPUs and leaves them so, also when the guest is let go of: whoever wants it runs it on. Pauses in
+    /// force end without it running on.
+    ///
+    /// @throws GuestGoneException if the guest has ended
+    /// @throws GuestException if the hypervisor refuses
+    void leavePaused() throws GuestException;
+
     /// A pause in force; closing it lets the guest run on.
     interface Pause extends AutoCloseable {
         @Override

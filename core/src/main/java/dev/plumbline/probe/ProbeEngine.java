@@ -49,6 +49,9 @@ public interface ProbeEngine extends AutoCloseable {
     /// @throws GuestException if the guest cannot be read
     void recheck() throws GuestException;
 
+    /// What the engine has written over the guest's code. Known until the probes are taken out.
+    WrittenCode written();
+
     /// How many events have been handed out, readings of the time stamp counter among them.
     long seen();
 
@@ -61,6 +64,17 @@ public interface ProbeEngine extends AutoCloseable {
     /// How many were to look and are of a kind that has to stay as it is.
     int uncheckedThunkCount();
 
+    /// How many indirect calls and jumps that go through no thunk look at where they lead now.
+    int checkedSiteCount();
+
+    /// How many are to look and do not yet, because a task is to return into what would be changed, or a kprobe of the
+    /// guest's own stands there. They are tried again.
+    int awaitedSiteCount();
+
+    /// How many have to stay as they are: in modules, in entry code and other code that the kernel lets nothing
+    /// observe, and of forms that leave no room.
+    int uncheckedSiteCount();
+
     /// How many times probes were hit, by the guest's own count: with the probes taken out and everything polled,
     /// the sum of [#seen()] and [#lost()].
     ///
@@ -71,6 +85,12 @@ public interface ProbeEngine extends AutoCloseable {
     ///
     /// @throws GuestException if the guest cannot be reached
     void disarm() throws GuestException;
+
+    /// Lets go of the guest with the probes left in it, as if this process were killed: the journal says how to take
+    /// them out. For guests that are to stay as they are at this moment. Closing does nothing afterwards.
+    ///
+    /// @throws GuestException if the journal cannot be let go of
+    void leave() throws GuestException;
 
     /// Takes the probes out and restores every byte.
     ///

@@ -17,68 +17,6 @@ public final class Assembler {
     /// A 32-bit field at `at` that shall hold the distance from the end of its instruction, `end`, to a label.
     private record Reference(int at, int end, String label) {}
 
-    /// A general register; the constants' order is the processor's.
-    public enum Register {
-        /// rax
-        RAX,
-        /// rcx
-        RCX,
-        /// rdx
-        RDX,
-        /// rbx
-        RBX,
-        /// rsp
-        RSP,
-        /// rbp
-        RBP,
-        /// rsi
-        RSI,
-        /// rdi
-        RDI,
-        /// r8
-        R8,
-        /// r9
-        R9,
-        /// r10
-        R10,
-        /// r11
-        R11,
-        /// r12
-        R12,
-        /// r13
-        R13,
-        /// r14
-        R14,
-        /// r15
-        R15;
-
-        private int low() {
-            return ordinal() & 7;
-        }
-
-        private int high() {
-            return ordinal() >> 3;
-        }
-    }
-
-    /// Conditions of a jump, with their encodings.
-    public enum Condition {
-        /// equal, zero
-        EQUAL(4),
-        /// not equal, not zero
-        NOT_EQUAL(5),
-        /// unsigned below
-        BELOW(2),
-        /// unsigned above or equal
-        ABOVE_OR_EQUAL(3);
-
-        private final int code;
-
-        Condition(int code) {
-            this.code = code;
-        }
-    }
-
     /// @param base virtual address where the first byte will stand
     public Assembler(long base) {
         this.base = base;
@@ -156,6 +94,17 @@ public final class Assembler {
         return optionalRex(target).bytes(0xb8 | target.low()).int32(value);
     }
 
+    /// `movsxd target, source32`
+    public Assembler moveSigned(Register target, Register source) {
+        return bytes(0x48 | target.high() << 2 | source.high(), 0x63, 0xc0 | target.low() << 3 | source.low());
+    }
+
+    /// `cmovcc target32, source32`: clears the upper half whether or not the condition holds
+    public Assembler moveIntIf(Condition condition, Register target, Register source) {
+        bytes(0x40 | target.high() << 2 | source.high());
+        return bytes(0x0f, 0x40 | condition.code(), 0xc0 | target.low() << 3 | source.low());
+    }
+
     /// `mov target, [base + displacement]`, 64 bits
     public Assembler load(Register target, Register base, int displacement) {
         return memory(1, target, base, displacement, 0x8b);
@@ -214,6 +163,11 @@ public final class Assembler {
         return memory(1, target, base, displacement, 0x03);
     }
 
+    /// `add target32, [base + displacement]`: clears the upper half
+    public Assembler addInt(Register target, Register base, int displacement) {
+        return memory(0, target, base, displacement, 0x03);
+    }
+
     /// `add target, value`, 64 bits
     public Assembler add(Register target, int value) {
         return bytes(0x48 | target.high(), 0x81, 0xc0 | target.low()).int32(value);
@@ -239,6 +193,11 @@ public final class Assembler {
     /// @param value -128 to 127
     public Assembler compareWord(Register base, Register index, int value) {
         return indexed(0x83, Register.RDI, base, index).bytes(value);
+    }
+
+    /// `lea target, [base + index * 8]`; the index is not rsp
+    public Assembler address(Register target, Register base, Register index) {
+        return indexed(0x8d, target, base, index);
     }
 
     private Assembler indexed(int opcode, Register register, Register base, Register index) {
@@ -355,14 +314,14 @@ public final class Assembler {
         return bytes(0x48 | register.high(), 0xc1, 0xe0 | register.low(), count);
     }
 
+    /// `shl register32, count`: clears the upper half
+    public Assembler shiftLeftInt(Register register, int count) {
+        return optionalRex(register).bytes(0xc1, 0xe0 | register.low(), count);
+    }
+
     /// `shr register, count`, 64 bits
     public Assembler shiftRight(Register register, int count) {
         return bytes(0x48 | register.high(), 0xc1, 0xe8 | register.low(), count);
-    }
-
-    /// `sar register, count`, 64 bits
-    public Assembler shiftRightSigned(Register register, int count) {
-        return bytes(0x48 | register.high(), 0xc1, 0xf8 | register.low(), count);
     }
 
     /// `xor register32, register32`: clears the whole register
@@ -403,18 +362,14 @@ public final class Assembler {
 
     /// `jcc label`
     public Assembler jump(Condition condition, String label) {
-        return bytes(0x0f, 0x80 | condition.code).reference(label, 0);
+        return bytes(0x0f, 0x80 | condition.code()).reference(label, 0);
     }
 
     /// `jmp target`
     ///
     /// @throws IllegalArgumentException if the target is more than 2 GiB away
     public Assembler jump(long target) {
-        long distance = target - (here() + 5);
-        if (distance != (int) distance) {
-            throw new IllegalArgumentException("0x%x is out of a jump's reach from 0x%x".formatted(target, here()));
-        }
-        return bytes(0xe9).int32((int) distance);
+        return branch(0xe9, target);
     }
 
     /// `cmp left, right`, 64 bits
@@ -426,11 +381,15 @@ public final class Assembler {
     ///
     /// @throws IllegalArgumentException if the target is more than 2 GiB away
     public Assembler call(long target) {
+        return branch(0xe8, target);
+    }
+
+    private Assembler branch(int opcode, long target) {
         long distance = target - (here() + 5);
         if (distance != (int) distance) {
-            throw new IllegalArgumentException("0x%x is out of a call's reach from 0x%x".formatted(target, here()));
+            throw new IllegalArgumentException("0x%x is out of reach from 0x%x".formatted(target, here()));
         }
-        return bytes(0xe8).int32((int) distance);
+        return bytes(opcode).int32((int) distance);
     }
 
     /// `rdtsc`: into edx and eax

@@ -13,7 +13,14 @@ import java.util.TreeMap;
 /// The C programs of a test guest, compiled on this host and kept in the cache under the hash of their source.
 final class GuestPrograms {
     static final List<String> NAMES = List.of(
-            "bpf-filter", "fixed-calls", "guest-agent", "many-threads", "marked-tasks", "stress", "syscall-loop");
+            "bpf-fentry",
+            "bpf-filter",
+            "fixed-calls",
+            "guest-agent",
+            "many-threads",
+            "marked-tasks",
+            "stress",
+            "syscall-loop");
     private static final List<String> COMPILER = List.of("gcc", "-std=gnu11", "-O2", "-static", "-s", "-pthread");
 
     private final CacheDirectory cache;

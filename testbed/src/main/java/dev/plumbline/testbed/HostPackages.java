@@ -11,14 +11,18 @@ import java.util.Optional;
 import java.util.SequencedCollection;
 import java.util.stream.Stream;
 
-/// The Debian packages of the host without which no guest can be made.
+/// The Debian packages of the host without which no guest can be made, and those for kernel modules of our own.
 final class HostPackages {
     /// A program, or a file where the path is absolute, and the package it comes from.
-    private static final Map<String, String> PACKAGE_OF = packages();
+    private static final Map<String, String> FOR_GUESTS = forGuests();
+
+    /// What the kernel's build scripts need beside those.
+    private static final Map<String, String> FOR_MODULES = Map.of(
+            "make", "make", "x86_64-linux-gnu-gcc-12", "gcc-12", "/usr/lib/x86_64-linux-gnu/libelf.so.1", "libelf1");
 
     private HostPackages() {}
 
-    private static Map<String, String> packages() {
+    private static Map<String, String> forGuests() {
         Map<String, String> packages = new LinkedHashMap<>();
         packages.put("qemu-system-x86_64", "qemu-system-x86");
         packages.put("busybox", "busybox-static");
@@ -29,17 +33,29 @@ final class HostPackages {
         return packages;
     }
 
-    /// Passes if everything needed is there.
+    /// Passes if everything is there that guests need.
     ///
     /// @throws GuestException naming the command that installs what is missing
     static void check() throws GuestException {
-        SequencedCollection<String> missing = PACKAGE_OF.entrySet().stream()
+        check(FOR_GUESTS, "test guests");
+    }
+
+    /// Passes if everything is there that kernel modules are built with.
+    ///
+    /// @throws GuestException naming the command that installs what is missing
+    static void checkForModules() throws GuestException {
+        check(FOR_MODULES, "kernel modules for test guests");
+    }
+
+    private static void check(Map<String, String> packages, String purpose) throws GuestException {
+        SequencedCollection<String> missing = packages.entrySet().stream()
                 .filter(entry -> find(entry.getKey()).filter(HostPackages::fits).isEmpty())
                 .map(Map.Entry::getValue)
+                .sorted()
                 .toList();
         if (!missing.isEmpty()) {
             throw new GuestException(
-                    "test guests need host packages that are missing: apt-get install --no-install-recommends "
+                    purpose + " need host packages that are missing: apt-get install --no-install-recommends "
                             + String.join(" ", missing));
         }
     }

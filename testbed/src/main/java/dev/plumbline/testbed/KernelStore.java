@@ -2,16 +2,12 @@ package dev.plumbline.testbed;
 
 import dev.plumbline.machine.GuestException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.stream.Stream;
 
 /// Kernels unpacked from Debian's packages, one directory per series in the cache; none is installed on the host.
 final class KernelStore {
-    private static final long FETCH_LIMIT_SECONDS = 600;
-
     private final CacheDirectory cache;
 
     KernelStore(CacheDirectory cache) {
@@ -45,35 +41,9 @@ final class KernelStore {
 
     private static void fetch(GuestKernel series, Path target) throws IOException {
         Files.createDirectories(target);
-        HostCommand.output(target, FETCH_LIMIT_SECONDS, List.of("apt-get", "download", imagePackage(series)));
-        try (Stream<Path> files = Files.list(target)) {
-            Path archive = files.findFirst().orElseThrow(() -> new GuestException("apt-get download left no file"));
-            HostCommand.output(target, FETCH_LIMIT_SECONDS, List.of("dpkg", "-x", archive.toString(), "."));
-            Files.delete(archive);
-        }
-    }
-
-    private static String imagePackage(GuestKernel series) throws GuestException {
-        String name = dependency(series.metapackage());
-        if (name.isEmpty() && RuntimeDirectory.userId() == 0) {
-            HostCommand.output(Path.of("/"), FETCH_LIMIT_SECONDS, List.of("apt-get", "update"));
-            name = dependency(series.metapackage());
-        }
-        if (name.isEmpty()) {
-            throw new GuestException(
-                    "package " + series.metapackage() + " is not known to apt; run apt-get update on a Debian 12 host");
-        }
-        return name;
-    }
-
-    private static String dependency(String metapackage) throws GuestException {
-        HostCommand.Result result = HostCommand.run(Path.of("/"), 60, List.of("apt-cache", "depends", metapackage));
-        return new String(result.stdout(), StandardCharsets.UTF_8)
-                .lines()
-                .map(String::strip)
-                .filter(line -> line.startsWith("Depends: linux-image-"))
-                .map(line -> line.substring("Depends: ".length()))
-                .findFirst()
-                .orElse("");
+        DebianPackages.unpack(
+                DebianPackages.dependencies(series.metapackage(), "linux-image-")
+                        .getFirst(),
+                target);
     }
 }

@@ -1,6 +1,7 @@
 /*
  * Keeps every vCPU busy for a while: fork/exec/exit, pipe ping-pong, timers, files and mappings, one process of each
- * kind per vCPU. Each checks what it does. Usage: stress SECONDS. Prints the work done and the failures; exits 1 if any.
+ * kind per vCPU. Each checks what it does. Usage: stress SECONDS [REST]; each process rests so many milliseconds after
+ * each thing. Prints the work done and the failures; exits 1 if any.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -20,6 +21,7 @@ struct tally {
 };
 
 static time_t end;
+static long rest_micros;
 
 static int time_left(void) {
     struct timespec now;
@@ -84,11 +86,14 @@ static int file_once(void) {
 }
 
 static void work(int (*once)(void), struct tally *tally) {
-    while (time_left())
+    while (time_left()) {
         if (once())
             tally->done++;
         else
             tally->failed++;
+        if (rest_micros)
+            usleep(rest_micros);
+    }
     _exit(0);
 }
 
@@ -99,8 +104,9 @@ int main(int argc, char **argv) {
     long workers = sysconf(_SC_NPROCESSORS_ONLN) * KINDS, started = 0;
     struct timespec now;
     struct tally total = {0, 0};
+    rest_micros = argc > 2 ? strtol(argv[2], NULL, 10) * 1000 : 0;
     if (seconds <= 0) {
-        fprintf(stderr, "usage: stress SECONDS\n");
+        fprintf(stderr, "usage: stress SECONDS [REST]\n");
         return 2;
     }
     struct tally *tallies =

@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.plumbline.machine.GuestException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
@@ -52,6 +54,33 @@ record GuestTest(GuestKernel kernel) {
     void kernelAndVcpusAreThoseAskedFor() throws GuestException {
         assertThat(guest.execChecked("uname -r")).startsWith(kernel.series() + ".");
         assertThat(guest.execChecked("nproc").strip()).isEqualTo("2");
+    }
+
+    @Test
+    void modulesOfOurOwnAreBuiltForIt() throws GuestException {
+        String source = """
+                #include <linux/module.h>
+                static int __init begin(void) { return 0; }
+                static void __exit end(void) {}
+                module_init(begin);
+                module_exit(end);
+                MODULE_LICENSE("GPL");
+                """;
+        byte[] module = GuestModules.ofUser()
+                .built(kernel, Map.of("own_module.c", source.getBytes(StandardCharsets.UTF_8)))
+                .get("own_module");
+        assertThat(guest.exec("cat > /tmp/own.ko && insmod /tmp/own.ko && lsmod && rmmod own_module", module)
+                        .stdoutText())
+                .contains("own_module");
+    }
+
+    @Test
+    void aModuleThatDoesNotCompileIsNamed() {
+        Map<String, byte[]> sources = Map.of("broken.c", "int begin(void) { return missing; }\n".getBytes());
+        assertThatThrownBy(() -> GuestModules.ofUser().built(kernel, sources))
+                .isInstanceOf(GuestException.class)
+                .hasMessageContaining("broken.c:1")
+                .hasMessageContaining("missing");
     }
 
     @Test

@@ -1,24 +1,25 @@
 package dev.plumbline.probe.inline;
 
-import static dev.plumbline.x86.Assembler.Register.R10;
-import static dev.plumbline.x86.Assembler.Register.R11;
-import static dev.plumbline.x86.Assembler.Register.R12;
-import static dev.plumbline.x86.Assembler.Register.R8;
-import static dev.plumbline.x86.Assembler.Register.R9;
-import static dev.plumbline.x86.Assembler.Register.RAX;
-import static dev.plumbline.x86.Assembler.Register.RBP;
-import static dev.plumbline.x86.Assembler.Register.RBX;
-import static dev.plumbline.x86.Assembler.Register.RCX;
-import static dev.plumbline.x86.Assembler.Register.RDI;
-import static dev.plumbline.x86.Assembler.Register.RDX;
-import static dev.plumbline.x86.Assembler.Register.RSI;
+import static dev.plumbline.x86.Register.R10;
+import static dev.plumbline.x86.Register.R11;
+import static dev.plumbline.x86.Register.R12;
+import static dev.plumbline.x86.Register.R8;
+import static dev.plumbline.x86.Register.R9;
+import static dev.plumbline.x86.Register.RAX;
+import static dev.plumbline.x86.Register.RBP;
+import static dev.plumbline.x86.Register.RBX;
+import static dev.plumbline.x86.Register.RCX;
+import static dev.plumbline.x86.Register.RDI;
+import static dev.plumbline.x86.Register.RDX;
+import static dev.plumbline.x86.Register.RSI;
 
 import dev.plumbline.machine.CodeWriter.CodePatch;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Pausing;
 import dev.plumbline.machine.VcpuRegisters;
 import dev.plumbline.x86.Assembler;
-import dev.plumbline.x86.Assembler.Condition;
+import dev.plumbline.x86.Condition;
+import dev.plumbline.x86.Register;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
@@ -40,7 +41,7 @@ final class BorrowedTask {
     static final int HEADER_BYTES = 64;
 
     private static final int LEAVE_OFFSET = 8;
-    private static final Assembler.Register[] SAVED = {RAX, RCX, RDX, RSI, RDI, R8, R9, R10, R11, RBX, RBP, R12};
+    private static final Register[] SAVED = {RAX, RCX, RDX, RSI, RDI, R8, R9, R10, R11, RBX, RBP, R12};
     // A turn takes about a microsecond under TCG, a twentieth of that on a processor. Turns, unlike time, stand still
     // while the guest is paused.
     private static final int TURNS_UNTIL_CHOSEN = 1 << 20;
@@ -89,7 +90,7 @@ final class BorrowedTask {
     private static void emit(Assembler code, Consumer<Assembler> body) {
         code.label("chosen").word(0).label("leave").word(0);
         code.align(HEADER_BYTES).label("entry");
-        for (Assembler.Register register : SAVED) {
+        for (Register register : SAVED) {
             code.push(register);
         }
         code.moveInt(RBP, TURNS_UNTIL_CHOSEN);

@@ -4,7 +4,7 @@ import dev.plumbline.kernel.PerCpu;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.PhysicalAddress;
 import dev.plumbline.x86.Assembler;
-import dev.plumbline.x86.Assembler.Register;
+import dev.plumbline.x86.Register;
 
 /// A counter for each CPU that may ever run: how many bytes of its ring were ever reserved, counted from one lap on,
 /// with the CPU's number above. It lies in memory that the guest's per-CPU allocator lent, so that one instruction

@@ -10,6 +10,7 @@ import dev.plumbline.x86.InstructionFlow;
 import dev.plumbline.x86.MovableInstruction;
 import java.util.Arrays;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /// A function's first instructions, which a jump can take the place of: they mean the same anywhere, and no jump
 /// of the function leads between them.
@@ -18,6 +19,10 @@ import java.util.Optional;
 record Detour(Code code) {
     static final int JUMP_BYTES = 5;
     private static final int MARKER_BYTES = 4;
+    private static final int LONGEST_INSTRUCTION_BYTES = 15;
+    private static final byte PADDING_PREFIX = 0x2e;
+    private static final byte JUMP = (byte) 0xe9;
+    private static final byte BREAKPOINT = (byte) 0xcc;
     private static final int MOST_FUNCTION_BYTES = 1 << 16;
     private static final byte[] ENDBR64 = {(byte) 0xf3, 0x0f, 0x1e, (byte) 0xfa};
     /// What the kernel makes of an endbr64 that nothing needs (6.0, commit 5b2fc51576eb).
@@ -46,7 +51,9 @@ record Detour(Code code) {
             }
             end += InstructionDecoder.length(decoded);
         }
-        if (end - start < JUMP_BYTES || isJumpedInto(decoder, bytes, size, function, start, end)) {
+        if (end - start < JUMP_BYTES
+                || end - start > LONGEST_INSTRUCTION_BYTES
+                || isJumpedInto(decoder, bytes, size, function, start, end)) {
             return Optional.empty();
         }
         byte[] original = Arrays.copyOfRange(bytes, start, end);
@@ -82,8 +89,31 @@ record Detour(Code code) {
         return code.address() + code.original().length;
     }
 
-    /// The jump that takes their place.
+    /// The jump that takes their place: one instruction of the same length, made so by prefixes that mean nothing.
+    /// So whoever decodes the function sees where instructions begin, and the guest sets no kprobe between them.
     byte[] jumpTo(long target) {
-        return new Assembler(code.address()).jump(target).assemble();
+        byte[] jump = new byte[code.original().length];
+        Arrays.fill(jump, PADDING_PREFIX);
+        byte[] plain =
+                new Assembler(code.address() + paddingBytes()).jump(target).assemble();
+        System.arraycopy(plain, 0, jump, paddingBytes(), JUMP_BYTES);
+        return jump;
+    }
+
+    /// Where the jump leads, if it stands there.
+    ///
+    /// @param now what stands there; a kprobe of the guest's own may have replaced the first byte
+    OptionalLong targetOf(byte[] now) {
+        byte[] jump = now.clone();
+        if (jump[0] == BREAKPOINT) {
+            jump[0] = paddingBytes() > 0 ? PADDING_PREFIX : JUMP;
+        }
+        OptionalLong target = InlineSites.branchTarget(
+                Arrays.copyOfRange(jump, paddingBytes(), jump.length), code.address() + paddingBytes());
+        return target.isPresent() && Arrays.equals(jump, jumpTo(target.getAsLong())) ? target : OptionalLong.empty();
+    }
+
+    private int paddingBytes() {
+        return code.original().length - JUMP_BYTES;
     }
 }

@@ -1,27 +1,27 @@
 package dev.plumbline.probe.inline;
 
-import static dev.plumbline.x86.Assembler.Register.R10;
-import static dev.plumbline.x86.Assembler.Register.R11;
-import static dev.plumbline.x86.Assembler.Register.R12;
-import static dev.plumbline.x86.Assembler.Register.R8;
-import static dev.plumbline.x86.Assembler.Register.R9;
-import static dev.plumbline.x86.Assembler.Register.RAX;
-import static dev.plumbline.x86.Assembler.Register.RBX;
-import static dev.plumbline.x86.Assembler.Register.RCX;
-import static dev.plumbline.x86.Assembler.Register.RDI;
-import static dev.plumbline.x86.Assembler.Register.RDX;
-import static dev.plumbline.x86.Assembler.Register.RSI;
+import static dev.plumbline.x86.Register.R10;
+import static dev.plumbline.x86.Register.R11;
+import static dev.plumbline.x86.Register.R12;
+import static dev.plumbline.x86.Register.R8;
+import static dev.plumbline.x86.Register.R9;
+import static dev.plumbline.x86.Register.RAX;
+import static dev.plumbline.x86.Register.RBX;
+import static dev.plumbline.x86.Register.RCX;
+import static dev.plumbline.x86.Register.RDI;
+import static dev.plumbline.x86.Register.RDX;
+import static dev.plumbline.x86.Register.RSI;
 
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.kernel.SymbolTable;
-import dev.plumbline.machine.CodeWriter.CodePatch;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Pausing;
 import dev.plumbline.machine.PhysicalAddress;
 import dev.plumbline.probe.ProbeJournal.Changes;
 import dev.plumbline.probe.ProbeJournal.Code;
 import dev.plumbline.x86.Assembler;
-import dev.plumbline.x86.Assembler.Condition;
+import dev.plumbline.x86.Condition;
+import dev.plumbline.x86.Register;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
@@ -33,8 +33,8 @@ import java.util.concurrent.locks.LockSupport;
 ///
 /// `ftrace_modify_all_code` is where all its changes of a running kernel come through (x86's
 /// arch_ftrace_update_code calls nothing else, and has not stopped the machine since 3.5), one at a time, since
-/// the caller holds ftrace_lock; it may sleep. It has no entry NOP, being a part of the tracer. So a jump over
-/// its first instructions leads to the gate, which takes a ticket and sleeps until that number is called. The
+/// the caller holds ftrace_lock; it may sleep. So a jump over its first instructions, the [GateDoor], leads to the
+/// gate, which takes a ticket and sleeps until that number is called. The
 /// word it looks at lies in kernel text and is written from outside only. Each number is called once: nobody
 /// comes through unseen behind another.
 ///
@@ -44,33 +44,31 @@ final class FtraceGate {
     /// What the gate takes of our code, at its end.
     static final int BYTES = 4096;
 
-    private static final List<String> DOORS = List.of("ftrace_modify_all_code", "arch_ftrace_update_code");
-    private static final Assembler.Register[] SAVED = {RAX, RCX, RDX, RSI, RDI, R8, R9, R10, R11, R12, RBX};
+    private static final Register[] SAVED = {RAX, RCX, RDX, RSI, RDI, R8, R9, R10, R11, R12, RBX};
     private static final int WITHOUT_TICKET = 0x7fff_ffff;
     private static final int CALLED_AT = 0;
     private static final int TICKETS_POINTER_AT = 8;
     private static final int NAP_MILLIS = 10;
     // A nap takes 11 to 20 ms, by the kernel's tick.
     private static final int MOST_NAPS = 1500;
-    /// The owner word of a mutex has flags in its low bits.
-    private static final long OWNER = -8L;
     private static final long LOCK_PATIENCE_NANOS = 30_000_000_000L;
     private static final long RETRY_NANOS = 2_000_000L;
 
     private final LinuxKernel kernel;
     private final GuestText text;
     private final long address;
-    private final Code door;
-    private final PhysicalAddress lock;
+    private final GateDoor door;
+    private final GuestMutex lock;
     private PhysicalAddress tickets;
     private long called;
 
-    private FtraceGate(LinuxKernel kernel, GuestText text, long address, Code door) throws GuestException {
+    private FtraceGate(LinuxKernel kernel, GuestText text, long address, GateDoor door) throws GuestException {
         this.kernel = kernel;
         this.text = text;
         this.address = address;
         this.door = door;
-        this.lock = text.physical(lockAddress(kernel));
+        this.lock = GuestMutex.find(kernel, text, "ftrace_lock")
+                .orElseThrow(() -> new GuestException("the kernel has no symbol ftrace_lock; inline probes need it"));
     }
 
     /// A gate that does not stand yet.
@@ -78,49 +76,30 @@ final class FtraceGate {
     /// @param address where it will stand
     /// @throws GuestException if this kernel's tracer cannot be made to wait
     static FtraceGate at(LinuxKernel kernel, GuestText text, long address) throws GuestException {
-        for (String name : DOORS) {
-            Optional<Detour> detour = Detour.at(text, kernel.coreSymbols(), name);
-            if (detour.isPresent()) {
-                return new FtraceGate(kernel, text, address, detour.get().code());
-            }
-        }
-        throw new GuestException("the function tracer of " + kernel.machine().name()
-                + " cannot be made to wait, so that it and probes would disturb each other; inline probes cannot be"
-                + " used on this kernel");
+        return new FtraceGate(kernel, text, address, GateDoor.find(kernel, text));
     }
 
     /// The gate that stands in a guest, by the journal.
     static Optional<FtraceGate> standing(LinuxKernel kernel, GuestText text, Changes changes) throws GuestException {
         long address = changes.areaAddress() + changes.areaBytes() - BYTES;
         for (Code code : changes.codes()) {
-            byte[] now = text.readPhysical(code.physical(), InlineSites.BYTES);
-            long target = InlineSites.branchTarget(now, code.address()).orElse(0);
+            GateDoor door = GateDoor.of(kernel, text, code);
+            long target = door.target().orElse(0);
             if (target >= address && target < address + BYTES) {
-                return Optional.of(new FtraceGate(kernel, text, address, code));
+                return Optional.of(new FtraceGate(kernel, text, address, door));
             }
         }
         return Optional.empty();
     }
 
-    // In kernels with PREEMPT_RT a mutex is an rt_mutex.
-    private static long lockAddress(LinuxKernel kernel) throws GuestException {
-        SymbolTable symbols = kernel.coreSymbols();
-        var symbol = symbols.find("ftrace_lock");
-        if (symbol.isEmpty()) {
-            throw new GuestException("the kernel has no symbol ftrace_lock; inline probes need it");
-        }
-        var mutex = kernel.types().struct("mutex");
-        return symbols.address(symbol.getAsInt()) + mutex.offset(mutex.has("owner") ? "owner" : "rtmutex.owner");
-    }
-
     /// The place that is changed for it.
     Code door() {
-        return door;
+        return door.code();
     }
 
     /// Builds it, and leaves it open.
     ///
-    /// @throws GuestException if tasks stand in the door all the time
+    /// @throws GuestException if tasks stand in the door all the time, or a kprobe of the guest's own does
     void build() throws GuestException {
         SymbolTable symbols = kernel.coreSymbols();
         var sleep = symbols.find("msleep");
@@ -130,20 +109,12 @@ final class FtraceGate {
         Assembler code = new Assembler(address);
         emit(code, symbols.address(sleep.getAsInt()));
         text.writeCode(List.of(text.patch(address, code.assemble())));
-        var jump = text.patch(door.address(), new Detour(door).jumpTo(code.address("entry")));
-        long behind = door.address() + door.original().length;
-        boolean done = new Quiescence(kernel, text, door.address() + 1, behind).awaitAndDo(LOCK_PATIENCE_NANOS, () -> {
-            text.writeCode(List.of(jump));
-            return true;
-        });
-        if (!done) {
-            throw busy();
-        }
+        door.leadTo(code.address("entry"));
     }
 
     private void emit(Assembler code, long sleep) {
         code.word(Long.MAX_VALUE).word(0).align(64).label("entry");
-        for (Assembler.Register register : SAVED) {
+        for (Register register : SAVED) {
             code.push(register);
         }
         code.moveInt(R12, MOST_NAPS).moveInt(RBX, WITHOUT_TICKET);
@@ -158,10 +129,10 @@ final class FtraceGate {
         for (int i = SAVED.length - 1; i >= 0; i--) {
             code.pop(SAVED[i]);
         }
-        for (byte octet : door.original()) {
+        for (byte octet : door.code().original()) {
             code.bytes(octet);
         }
-        code.jump(new Detour(door).resumesAt());
+        code.jump(door.resumesAt());
     }
 
     /// Shuts it at a moment when nobody is past it.
@@ -190,7 +161,7 @@ final class FtraceGate {
 
     /// Whether nobody is past the gate. What it says of a running guest may be over already.
     boolean isIdle() throws GuestException {
-        return (word(lock) & OWNER) == 0;
+        return lock.isFree();
     }
 
     /// Has tickets be counted from now on.
@@ -220,9 +191,11 @@ final class FtraceGate {
         }
     }
 
-    /// Puts back what stood in the door. Some may still be in the gate.
+    /// Puts back what stood in the door. Some may still be in the gate, which is open.
+    ///
+    /// @throws GuestException if a kprobe of the guest's own keeps it from that: then the gate stays
     void restoreDoor() throws GuestException {
-        text.writeCode(List.of(new CodePatch(door.physical(), door.original())));
+        door.restore();
     }
 
     private void writeCalled(long number) throws GuestException {

@@ -1,13 +1,13 @@
 package dev.plumbline.probe.inline;
 
-import static dev.plumbline.x86.Assembler.Register.R12;
-import static dev.plumbline.x86.Assembler.Register.RAX;
-import static dev.plumbline.x86.Assembler.Register.RBX;
-import static dev.plumbline.x86.Assembler.Register.RDI;
-import static dev.plumbline.x86.Assembler.Register.RSI;
+import static dev.plumbline.x86.Register.R12;
+import static dev.plumbline.x86.Register.RAX;
+import static dev.plumbline.x86.Register.RBX;
+import static dev.plumbline.x86.Register.RDI;
+import static dev.plumbline.x86.Register.RSI;
 
 import dev.plumbline.x86.Assembler;
-import dev.plumbline.x86.Assembler.Condition;
+import dev.plumbline.x86.Condition;
 
 /// Memory that the guest's own page allocator gave us, and takes back.
 final class GuestAllocation {

@@ -12,6 +12,7 @@ import dev.plumbline.machine.PhysicalAddress;
 import dev.plumbline.machine.PhysicalMemory;
 import dev.plumbline.machine.Registers;
 import dev.plumbline.machine.VirtualAddress;
+import dev.plumbline.probe.WrittenCode;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -25,6 +26,7 @@ final class GuestText {
     private final MemoryWriter memoryWriter;
     private final Pausing pausing;
     private final Registers registers;
+    private final WrittenCode written = new WrittenCode();
 
     /// @throws GuestException if the guest can only be read
     GuestText(LinuxKernel kernel) throws GuestException {
@@ -80,6 +82,12 @@ final class GuestText {
 
     void writeCode(List<CodePatch> patches) throws GuestException {
         codeWriter.writeCode(patches);
+        patches.forEach(patch -> written.wroteCode(patch.address(), patch.bytes()));
+    }
+
+    /// What was written so far.
+    WrittenCode written() {
+        return written;
     }
 
     /// Writes data, all in one page or in pages that are one behind the other in physical memory too. Guest code sees
@@ -90,5 +98,6 @@ final class GuestText {
 
     void writePhysical(PhysicalAddress address, byte[] bytes) throws GuestException {
         memoryWriter.write(address, MemorySegment.ofArray(bytes));
+        written.wroteData(address, bytes.length);
     }
 }

@@ -1,12 +1,6 @@
 package dev.plumbline.probe.inline;
 
-import static dev.plumbline.x86.Assembler.Register.R10;
-import static dev.plumbline.x86.Assembler.Register.R11;
-import static dev.plumbline.x86.Assembler.Register.RAX;
-import static dev.plumbline.x86.Assembler.Register.RCX;
-import static dev.plumbline.x86.Assembler.Register.RDX;
-import static dev.plumbline.x86.Assembler.Register.RSP;
-
+import dev.plumbline.callgraph.IndirectSite;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.machine.CodeWriter.CodePatch;
 import dev.plumbline.machine.GuestException;
@@ -15,26 +9,28 @@ import dev.plumbline.probe.ProbeJournal.Block;
 import dev.plumbline.probe.ProbeJournal.Code;
 import dev.plumbline.probe.ProbeJournal.Site;
 import dev.plumbline.x86.Assembler;
-import dev.plumbline.x86.Assembler.Condition;
-import dev.plumbline.x86.Assembler.Register;
+import dev.plumbline.x86.Register;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 
-/// Looks at where calls through pointers lead: each [IndirectThunk] becomes a jump to code that looks the target up
-/// among the [KnownEntries], the functions with probes, and records it if it is none of them.
+/// Looks at where calls through pointers lead: each [IndirectThunk] becomes a jump to [CheckingCode], which looks the
+/// target up among the [KnownEntries], the functions with probes, and records it if it is none of them. Where the
+/// kernel does without retpolines its calls do not come through thunks, and each of the [PlainSites] leads to that
+/// code.
 ///
 /// The block that the guest lent for it holds two tables of the same size. In the second, which is written by the
 /// guest, each target that was recorded has one place, which it holds until another takes it: what is called again
 /// and again is recorded once, and once more whenever two alternate at one place.
-///
-/// The code keeps all registers but the flags, which are nobody's at a call, and ends as the thunk does.
 final class IndirectChecks {
     /// What it takes of our code.
-    static final int BYTES = 4096;
+    static final int BYTES = 8192;
 
     private static final int WORD_BYTES_LOG2 = 3;
     private static final int PAGE_BYTES_LOG2 = 12;
@@ -48,32 +44,44 @@ final class IndirectChecks {
     private final GuestText text;
     private final List<IndirectThunk> thunks;
     private final int otherCount;
+    private final PlainSites plain;
     private final KnownEntries known;
     private PhysicalAddress table;
 
-    private IndirectChecks(GuestText text, IndirectThunk.All thunks, int siteCount) {
+    private IndirectChecks(GuestText text, IndirectThunk.All thunks, PlainSites plain, int siteCount) {
         this.text = text;
         this.thunks = thunks.changeable();
         this.otherCount = thunks.otherCount();
+        this.plain = plain;
         this.known = new KnownEntries(siteCount);
     }
 
     /// Checks that are not in place yet.
     ///
     /// @param siteCount about how many probes there will be
+    /// @param indirect indirect sites of the kernel's code, ascending; those without a thunk are checked too
     /// @throws GuestException if the guest cannot be read
-    static IndirectChecks of(LinuxKernel kernel, GuestText text, int siteCount) throws GuestException {
-        return new IndirectChecks(text, IndirectThunk.find(text, kernel.coreSymbols()), siteCount);
+    static IndirectChecks of(LinuxKernel kernel, GuestText text, int siteCount, List<IndirectSite> indirect)
+            throws GuestException {
+        var plain = new PlainSites(kernel, text, new PlainSiteSearch(kernel, text).among(indirect));
+        return new IndirectChecks(text, IndirectThunk.find(text, kernel.coreSymbols()), plain, siteCount);
     }
 
     /// No checks.
-    static IndirectChecks none(GuestText text) {
-        return new IndirectChecks(text, new IndirectThunk.All(List.of(), 0), 0);
+    static IndirectChecks none(LinuxKernel kernel, GuestText text) {
+        var plain = new PlainSites(kernel, text, new PlainSiteSearch.Found(List.of(), 0));
+        return new IndirectChecks(text, new IndirectThunk.All(List.of(), 0), plain, 0);
     }
 
     /// The places that are changed for it.
     List<Code> codes() {
-        return thunks.stream().map(IndirectThunk::entry).toList();
+        return Stream.concat(thunks.stream().map(IndirectThunk::entry), plain.codes().stream())
+                .toList();
+    }
+
+    /// How many thunks are checked.
+    int thunkCount() {
+        return thunks.size();
     }
 
     /// How many thunks are of a kind that is left as it is.
@@ -81,10 +89,15 @@ final class IndirectChecks {
         return otherCount;
     }
 
+    /// The sites without a thunk.
+    PlainSites plain() {
+        return plain;
+    }
+
     /// The orders of the blocks it needs.
     int[] orders() {
         int order = known.wordsLog2() + 1 + WORD_BYTES_LOG2 - PAGE_BYTES_LOG2;
-        return thunks.isEmpty() ? new int[0] : new int[] {order};
+        return codes().isEmpty() ? new int[0] : new int[] {order};
     }
 
     /// Fills the table and sets the checks.
@@ -95,9 +108,19 @@ final class IndirectChecks {
     /// @param currentTask where the current task is, from gs
     void start(Block lent, List<Site> sites, long address, Reservation slots, int currentTask) throws GuestException {
         table = text.physical(lent.address());
-        Assembler code = new Assembler(address);
-        emit(code, lent.address(), slots, currentTask);
-        text.writeCode(List.of(text.patch(address, code.assemble())));
+        CheckingCode code = new CheckingCode(address, known.wordsLog2(), lent.address());
+        code.emitRecord(slots, currentTask);
+        List<CodePatch> jumps = new ArrayList<>();
+        for (IndirectThunk thunk : thunks) {
+            long check = code.check(thunk.register(), thunk.body(), true);
+            byte[] jump = new Assembler(thunk.entry().address()).jump(check).assemble();
+            jumps.add(new CodePatch(thunk.entry().physical(), jump));
+        }
+        Map<Register, Long> checks = new EnumMap<>(Register.class);
+        for (Register register : plain.registers()) {
+            checks.put(register, code.check(register, IndirectThunk.jump(register), false));
+        }
+        text.writeCode(List.of(text.patch(address, code.assemble(BYTES))));
         known.hold(entries(sites), _ -> {});
         ByteBuffer words =
                 ByteBuffer.allocate(1 << known.wordsLog2() + WORD_BYTES_LOG2).order(ByteOrder.LITTLE_ENDIAN);
@@ -105,14 +128,8 @@ final class IndirectChecks {
             words.putLong(known.word(words.position() >> WORD_BYTES_LOG2));
         }
         text.writeData(lent.address(), words.array());
-        List<CodePatch> jumps = new ArrayList<>();
-        for (IndirectThunk thunk : thunks) {
-            Code entry = thunk.entry();
-            long check = code.address("check" + thunks.indexOf(thunk));
-            jumps.add(new CodePatch(
-                    entry.physical(), new Assembler(entry.address()).jump(check).assemble()));
-        }
         text.writeCode(jumps);
+        plain.start(checks::get);
     }
 
     /// From now on the functions with probes are these.
@@ -120,13 +137,18 @@ final class IndirectChecks {
         if (table == null) {
             return;
         }
-        List<Integer> changed = new ArrayList<>();
-        known.hold(entries(sites), changed::add);
-        for (int index : changed) {
-            byte[] word = new Assembler(0).word(known.word(index)).assemble();
-            text.writePhysical(table.plus((long) index << WORD_BYTES_LOG2), word);
+        List<Word> changed = new ArrayList<>();
+        known.hold(entries(sites), index -> changed.add(new Word(index, known.word(index))));
+        for (Word word : changed) {
+            byte[] bytes = new Assembler(0).word(word.value()).assemble();
+            text.writePhysical(table.plus((long) word.index() << WORD_BYTES_LOG2), bytes);
         }
+        // What was recorded was code of before: another module may have come to the place of one that has gone.
+        long tableBytes = 1L << known.wordsLog2() + WORD_BYTES_LOG2;
+        text.writePhysical(table.plus(tableBytes), new byte[(int) tableBytes]);
     }
+
+    private record Word(int index, long value) {}
 
     // What a pointer to a function holds: where it begins, before its endbr64.
     private Set<Long> entries(List<Site> sites) throws GuestException {
@@ -143,44 +165,5 @@ final class IndirectChecks {
         byte[] before = pages.read(site.physical().plus(-ENDBR_BYTES), ENDBR_BYTES);
         int marker = ByteBuffer.wrap(before).order(ByteOrder.LITTLE_ENDIAN).getInt();
         return marker == ENDBR64 || marker == SEALED;
-    }
-
-    private void emit(Assembler code, long known, Reservation slots, int currentTask) {
-        code.label("record").push(RAX).push(R10).push(R11);
-        slots.emit(code, "reserved");
-        // Three registers and where this returns to; the target; the two registers that the check has saved.
-        code.load(R11, RSP, 32).store(R10, 24, R11);
-        code.load(R11, RSP, 56).store(R10, 8, R11);
-        code.loadPerCpu(R11, currentTask).store(R10, 16, R11);
-        code.moveInt(R11, Recorder.INDIRECT);
-        slots.emitCommit(code);
-        code.pop(R11).pop(R10).pop(RAX).ret();
-        for (int number = 0; number < thunks.size(); number++) {
-            emitCheck(code, number, known);
-        }
-    }
-
-    private void emitCheck(Assembler code, int number, long base) {
-        Register target = thunks.get(number).register();
-        Register index = target == RAX ? RDX : RAX;
-        Register words = target == RCX ? RDX : RCX;
-        code.align(ALIGNMENT).label("check" + number).push(index).push(words).move(words, base);
-        emitPlace(code, index, target);
-        code.label("look" + number).compareWord(words, index, target).jump(Condition.NOT_EQUAL, "other" + number);
-        code.label("through" + number).pop(words).pop(index);
-        for (byte octet : thunks.get(number).body()) {
-            code.bytes(octet);
-        }
-        code.label("other" + number).compareWord(words, index, 0).jump(Condition.EQUAL, "unknown" + number);
-        code.addInt(index, 1).andInt(index, (1 << known.wordsLog2()) - 1).jump("look" + number);
-        code.label("unknown" + number);
-        emitPlace(code, index, target);
-        code.addInt(index, 1 << known.wordsLog2()).compareWord(words, index, target);
-        code.jump(Condition.EQUAL, "through" + number).storeWord(words, index, target);
-        code.push(target).call(code.address("record")).pop(index).jump("through" + number);
-    }
-
-    private void emitPlace(Assembler code, Register index, Register target) {
-        code.multiplyInt(index, target, KnownEntries.FACTOR).shiftRight(index, Integer.SIZE - known.wordsLog2());
     }
 }

@@ -3,7 +3,7 @@ package dev.plumbline.probe.inline;
 import dev.plumbline.kernel.SymbolTable;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.probe.ProbeJournal.Code;
-import dev.plumbline.x86.Assembler.Register;
+import dev.plumbline.x86.Register;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -82,7 +82,8 @@ record IndirectThunk(Register register, byte[] body, Code entry) {
         return bytes(0x48 | number >> 3 << 2, 0x89, 0x04 | (number & 7) << 3, 0x24, 0xc3);
     }
 
-    private static byte[] jump(Register register) {
+    /// `jmp register`: what a thunk comes to, without a retpoline.
+    static byte[] jump(Register register) {
         int number = register.ordinal();
         return number < 8 ? bytes(0xff, 0xe0 | number) : bytes(0x41, 0xff, 0xe0 | number & 7);
     }

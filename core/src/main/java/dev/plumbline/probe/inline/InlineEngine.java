@@ -1,5 +1,6 @@
 package dev.plumbline.probe.inline;
 
+import dev.plumbline.callgraph.IndirectSite;
 import dev.plumbline.kernel.KernelModule;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.kernel.SymbolTable;
@@ -14,8 +15,10 @@ import dev.plumbline.probe.ProbeJournal;
 import dev.plumbline.probe.ProbeJournal.Changes;
 import dev.plumbline.probe.ProbeJournal.Code;
 import dev.plumbline.probe.ProbeJournal.Site;
+import dev.plumbline.probe.Recording;
 import dev.plumbline.probe.RecordingMode;
 import dev.plumbline.probe.RunLock;
+import dev.plumbline.probe.WrittenCode;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.security.SecureRandom;
@@ -45,7 +48,7 @@ public final class InlineEngine implements ProbeEngine {
     private final long area;
     private final int recorderBytes;
     private final int areaBytes;
-    private final RecordingMode mode;
+    private final Recording recording;
     private Rings rings;
     private Changes changes;
     private List<Site> entries = List.of();
@@ -56,17 +59,18 @@ public final class InlineEngine implements ProbeEngine {
     private long asideSince;
     private long asideNanos;
 
-    private InlineEngine(LinuxKernel kernel, ProbeJournal journal, RunLock lock, RecordingMode mode)
+    private InlineEngine(LinuxKernel kernel, ProbeJournal journal, RunLock lock, Recording recording)
             throws GuestException {
         this.kernel = kernel;
         this.text = new GuestText(kernel);
         this.journal = journal;
         this.lock = lock;
-        this.mode = mode;
+        this.recording = recording;
         this.recorderBytes = Rings.areaBytes(cpuCount());
         this.areaBytes = recorderBytes + IndirectChecks.BYTES + FtraceGate.BYTES;
         CodeCave cave = CodeCave.find(kernel.addressSpace(), kernel.image(), PAGE_BYTES + areaBytes);
         this.area = (cave.address() + PAGE_BYTES - 1) & -PAGE_BYTES;
+        text.written().claim(text.physical(area), areaBytes);
     }
 
     /// Sets a probe at each site that records every call, and checks indirect calls.
@@ -75,18 +79,33 @@ public final class InlineEngine implements ProbeEngine {
     /// @param sites addresses of function entries' NOPs, from the kernel's ftrace records
     /// @throws GuestException if it cannot be done; the guest is as it was then
     public static InlineEngine arm(LinuxKernel kernel, ProbeJournal journal, List<Long> sites) throws GuestException {
-        return arm(kernel, journal, sites, RecordingMode.FULL, true);
+        return arm(kernel, journal, sites, new Recording(RecordingMode.FULL, true));
     }
 
     /// Sets a probe at each site.
     ///
     /// @param journal where what is changed is written down first
     /// @param sites addresses of function entries' NOPs, from the kernel's ftrace records
-    /// @param mode what they record
-    /// @param checksIndirect whether calls through pointers are checked too
+    /// @param recording what the probes do; calls through pointers are checked where they go through thunks
+    /// @throws GuestException if it cannot be done; the guest is as it was then
+    public static InlineEngine arm(LinuxKernel kernel, ProbeJournal journal, List<Long> sites, Recording recording)
+            throws GuestException {
+        return arm(kernel, journal, sites, recording, List.of());
+    }
+
+    /// Sets a probe at each site.
+    ///
+    /// @param journal where what is changed is written down first
+    /// @param sites addresses of function entries' NOPs, from the kernel's ftrace records
+    /// @param recording what the probes do
+    /// @param indirect where calls through pointers are checked beside the thunks: this boot's, ascending
     /// @throws GuestException if it cannot be done; the guest is as it was then
     public static InlineEngine arm(
-            LinuxKernel kernel, ProbeJournal journal, List<Long> sites, RecordingMode mode, boolean checksIndirect)
+            LinuxKernel kernel,
+            ProbeJournal journal,
+            List<Long> sites,
+            Recording recording,
+            List<IndirectSite> indirect)
             throws GuestException {
         RunLock lock = journal.hold();
         try {
@@ -94,10 +113,10 @@ public final class InlineEngine implements ProbeEngine {
                 throw new GuestException("probes of a run that was killed are in "
                         + kernel.machine().name() + "; take them out with plumbline detach");
             }
-            InlineEngine engine = new InlineEngine(kernel, journal, lock, mode);
-            engine.checks = checksIndirect
-                    ? IndirectChecks.of(kernel, engine.text, sites.size())
-                    : IndirectChecks.none(engine.text);
+            InlineEngine engine = new InlineEngine(kernel, journal, lock, recording);
+            engine.checks = recording.checksIndirect()
+                    ? IndirectChecks.of(kernel, engine.text, sites.size(), indirect)
+                    : IndirectChecks.none(kernel, engine.text);
             engine.startOrRollBack(sites);
             return engine;
         } catch (GuestException e) {
@@ -181,7 +200,7 @@ public final class InlineEngine implements ProbeEngine {
         journal.write(changes);
         gate.build();
         gate.shut();
-        int[] recorderTables = Rings.tableOrders(mode);
+        int[] recorderTables = Rings.tableOrders(recording.mode());
         int[] tables = IntStream.concat(Arrays.stream(recorderTables), Arrays.stream(checks.orders()))
                 .toArray();
         changes = new RingMemory(kernel, text, changes).borrow(cpuCount(), Rings.ORDER, tables);
@@ -189,7 +208,7 @@ public final class InlineEngine implements ProbeEngine {
         Loan.clear(text, changes.blocks());
         // Whatever the guest could spare is in the journal; now it must be enough.
         RingMemory.verify(kernel, changes, cpuCount(), Rings.ORDER, tables);
-        rings = Rings.place(kernel, text, changes, mode);
+        rings = Rings.place(kernel, text, changes, recording.mode());
         if (checks.orders().length > 0) {
             int currentTask = kernel.perCpuPlaces().currentTask();
             checks.start(
@@ -199,7 +218,7 @@ public final class InlineEngine implements ProbeEngine {
         Set<Long> switches = taskSwitches();
         long plain = rings.recorder();
         long timed = rings.timedRecorder();
-        sites = new ArmedSites(kernel, text, site -> switches.contains(site) ? timed : plain);
+        sites = new ArmedSites(kernel, text, site -> recording.takesTimes() || switches.contains(site) ? timed : plain);
         sites.use(all);
         sites.takeFree();
     }
@@ -320,6 +339,7 @@ public final class InlineEngine implements ProbeEngine {
                 changes = planned;
                 sites.use(next);
                 checks.know(next);
+                rings.forgetEdges();
                 if (!standsAside) {
                     sites.takeFree();
                 }
@@ -328,13 +348,13 @@ public final class InlineEngine implements ProbeEngine {
     }
 
     private static boolean isIn(List<KernelModule> modules, long address) {
-        return modules.stream()
-                .anyMatch(module -> address - module.base() >= 0 && address - module.base() < module.textSizeBytes());
+        return modules.stream().anyMatch(module -> module.hasCodeAt(address));
     }
 
     @Override
     public void recheck() throws GuestException {
         sites.recheckModules();
+        checks.plain().retry();
     }
 
     @Override
@@ -349,7 +369,7 @@ public final class InlineEngine implements ProbeEngine {
 
     @Override
     public int checkedThunkCount() {
-        return checks.codes().size();
+        return checks.thunkCount();
     }
 
     @Override
@@ -358,8 +378,28 @@ public final class InlineEngine implements ProbeEngine {
     }
 
     @Override
+    public int checkedSiteCount() {
+        return checks.plain().checkedCount();
+    }
+
+    @Override
+    public int awaitedSiteCount() {
+        return checks.plain().awaitedCount();
+    }
+
+    @Override
+    public int uncheckedSiteCount() {
+        return checks.plain().otherCount();
+    }
+
+    @Override
     public long asideNanos() {
         return asideNanos;
+    }
+
+    @Override
+    public WrittenCode written() {
+        return text.written();
     }
 
     @Override
@@ -381,6 +421,13 @@ public final class InlineEngine implements ProbeEngine {
     public void disarm() throws GuestException {
         new InlineUndo(kernel, text, changes).removeProbes();
         sites.use(List.of());
+        checks.plain().stop();
+    }
+
+    @Override
+    public void leave() throws GuestException {
+        changes = null;
+        lock.close();
     }
 
     @Override

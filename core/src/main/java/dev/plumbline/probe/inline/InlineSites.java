@@ -9,6 +9,7 @@ final class InlineSites {
     static final int BYTES = 5;
     private static final int CALL = 0xe8;
     private static final int JUMP = 0xe9;
+    static final int CS_PREFIX = 0x2e;
 
     private InlineSites() {}
 
@@ -25,17 +26,19 @@ final class InlineSites {
         return (bytes[0] & 0xff) == CALL ? branchTarget(bytes, address) : OptionalLong.empty();
     }
 
-    /// Where the instruction leads if it is a `call rel32` or a `jmp rel32`.
+    /// Where the instruction leads if it is a `call rel32` or a `jmp rel32`, be it with the prefix that compilers
+    /// put before calls of the thunks of r8 to r15.
     ///
-    /// @param bytes the instruction
+    /// @param bytes the instruction; more may follow
     /// @param address where it stands
     static OptionalLong branchTarget(byte[] bytes, long address) {
-        int opcode = bytes[0] & 0xff;
-        if (opcode != CALL && opcode != JUMP) {
+        int at = (bytes[0] & 0xff) == CS_PREFIX ? 1 : 0;
+        int opcode = bytes[at] & 0xff;
+        if (bytes.length < at + BYTES || opcode != CALL && opcode != JUMP) {
             return OptionalLong.empty();
         }
         int distance =
-                ByteBuffer.wrap(bytes, 1, 4).order(ByteOrder.LITTLE_ENDIAN).getInt();
-        return OptionalLong.of(address + BYTES + distance);
+                ByteBuffer.wrap(bytes, at + 1, 4).order(ByteOrder.LITTLE_ENDIAN).getInt();
+        return OptionalLong.of(address + at + BYTES + distance);
     }
 }

@@ -13,15 +13,19 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.locks.LockSupport;
 
 /// Takes inline probes out of a guest from what the journal says, be it this run's or that of one that was
 /// killed.
 final class InlineUndo {
     private static final long PATIENCE_NANOS = 20_000_000_000L;
+    private static final long RETRY_NANOS = 20_000_000L;
 
     private final LinuxKernel kernel;
     private final GuestText text;
     private final ProbeJournal.Changes changes;
+    private Optional<ProbeJournal.Code> held = Optional.empty();
+    private boolean isRegistering;
 
     InlineUndo(LinuxKernel kernel, GuestText text, ProbeJournal.Changes changes) {
         this.kernel = kernel;
@@ -39,6 +43,7 @@ final class InlineUndo {
         if (gate.isPresent()) {
             gate.get().openForGood();
         }
+        awaitUnheld();
         clearAll(gate);
         Loan loan = Loan.of(kernel, text, changes);
         if (!loan.isEmpty()) {
@@ -60,7 +65,6 @@ final class InlineUndo {
     void removeProbes() throws GuestException {
         try (Pausing.Pause _ = text.pausing().pause()) {
             List<CodePatch> originals = new ArrayList<>();
-            long gate = gateAddress();
             TextPages pages = new TextPages(text);
             for (ProbeJournal.Site site : changes.sites()) {
                 byte[] now = pages.read(site.physical(), InlineSites.BYTES);
@@ -68,17 +72,56 @@ final class InlineUndo {
                     originals.add(new CodePatch(site.physical(), InlineSites.nop()));
                 }
             }
-            for (ProbeJournal.Code code : changes.codes()) {
-                byte[] now = text.readPhysical(code.physical(), InlineSites.BYTES);
-                if (isIn(InlineSites.branchTarget(now, code.address()), gate)) {
-                    originals.add(new CodePatch(code.physical(), code.original()));
-                }
-            }
+            addOriginals(pages, originals);
             if (!originals.isEmpty()) {
                 text.writeCode(originals);
             }
         }
         BorrowedTask.release(text, changes.areaAddress());
+    }
+
+    // What a kprobe has a copy of stays, and all of our code with it.
+    private void addOriginals(TextPages pages, List<CodePatch> originals) throws GuestException {
+        held = Optional.empty();
+        Optional<KprobePlaces> kprobes = KprobePlaces.read(kernel, text);
+        isRegistering = kprobes.isEmpty();
+        for (ProbeJournal.Code code : changes.codes()) {
+            int length = code.original().length;
+            byte[] now = pages.read(code.physical(), length);
+            OptionalLong detoured = new Detour(code).targetOf(now);
+            if (isIn(detoured, areaEnd()) && !isIn(detoured, gateAddress())) {
+                // The gate sees to its door.
+                continue;
+            }
+            OptionalLong target = InlineSites.branchTarget(now, code.address());
+            boolean isOurs = isIn(target, areaEnd());
+            boolean isCopied = isRegistering || kprobes.get().mayCopy(code.address(), length);
+            if (isOurs ? isCopied : !isOriginal(now, code)) {
+                held = Optional.of(code);
+            } else if (isIn(target, gateAddress())) {
+                originals.add(new CodePatch(code.physical(), code.original()));
+            }
+        }
+    }
+
+    private void awaitUnheld() throws GuestException {
+        long deadline = System.nanoTime() + PATIENCE_NANOS;
+        while (isRegistering && held.isPresent() && System.nanoTime() - deadline < 0) {
+            LockSupport.parkNanos(RETRY_NANOS);
+            removeProbes();
+        }
+        if (held.isPresent()) {
+            throw new GuestException(
+                    ("a kprobe of the guest's own holds a copy of an instruction of Plumbline's at 0x%x:"
+                                    + " delete that kprobe in the guest, then run plumbline detach")
+                            .formatted(held.get().address()));
+        }
+    }
+
+    // The first byte is a kprobe's breakpoint; those behind it say what it stands on.
+    private static boolean isOriginal(byte[] now, ProbeJournal.Code code) {
+        int from = now[0] == CodeCave.FILLER ? 1 : 0;
+        return Arrays.equals(now, from, now.length, code.original(), from, now.length);
     }
 
     private boolean isIn(OptionalLong target, long end) {

@@ -30,6 +30,12 @@ final class KnownEntries {
         this.words = new long[1 << wordsLog2];
     }
 
+    private KnownEntries(int wordsLog2, Set<Long> addresses) {
+        this.wordsLog2 = wordsLog2;
+        this.words = new long[1 << wordsLog2];
+        addresses.forEach(address -> add(address, _ -> {}));
+    }
+
     int wordsLog2() {
         return wordsLog2;
     }
@@ -40,18 +46,37 @@ final class KnownEntries {
 
     /// Holds these and no others, as far as there is room.
     ///
-    /// @param changed told the index of each word that changes
+    /// @param changed told the index of each word that has changed; a copy has to follow in this order
     void hold(Set<Long> addresses, IntConsumer changed) {
         for (long address :
                 held.stream().filter(each -> !addresses.contains(each)).toList()) {
             held.remove(address);
             set(find(address, address), GONE, changed);
         }
+        if (inUse + addresses.size() - held.size() > words.length / 4 * 3) {
+            sweep(changed);
+        }
         for (long address : addresses) {
             if (!held.contains(address)) {
                 add(address, changed);
             }
         }
+    }
+
+    // Makes what is gone free, by placing all anew. Words become free before others do not: there is always one.
+    private void sweep(IntConsumer changed) {
+        KnownEntries fresh = new KnownEntries(wordsLog2, held);
+        for (int index = 0; index < words.length; index++) {
+            if (words[index] != 0 && fresh.words[index] == 0) {
+                set(index, 0, changed);
+            }
+        }
+        for (int index = 0; index < words.length; index++) {
+            if (words[index] != fresh.words[index]) {
+                set(index, fresh.words[index], changed);
+            }
+        }
+        inUse = fresh.inUse;
     }
 
     private void add(long address, IntConsumer changed) {

@@ -1,9 +1,9 @@
 package dev.plumbline.probe.inline;
 
-import static dev.plumbline.x86.Assembler.Register.RAX;
-import static dev.plumbline.x86.Assembler.Register.RDI;
-import static dev.plumbline.x86.Assembler.Register.RDX;
-import static dev.plumbline.x86.Assembler.Register.RSI;
+import static dev.plumbline.x86.Register.RAX;
+import static dev.plumbline.x86.Register.RDI;
+import static dev.plumbline.x86.Register.RDX;
+import static dev.plumbline.x86.Register.RSI;
 
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.kernel.PerCpu;

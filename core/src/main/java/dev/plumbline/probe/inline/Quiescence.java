@@ -12,9 +12,11 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongPredicate;
 
 /// Tells when no code in some range can run on in the guest, so that it may be overwritten: no vCPU is in it, and
-/// no stack in use holds an address in it, be it as a return address or as the place an interrupt came from.
+/// no stack in use holds an address in it, be it as a return address or as the place an interrupt came from. Nor does
+/// the guest's own tracer keep one that it has taken off a stack.
 ///
 /// A moment counts only if every vCPU that is in the kernel is on the stack of its current task. On another stack
 /// (of interrupts, NMIs and other exceptions with one of their own, of the first instructions behind an entry) it
@@ -25,16 +27,19 @@ final class Quiescence {
 
     private final LinuxKernel kernel;
     private final GuestText text;
-    private final long from;
-    private final long to;
+    private final LongPredicate isCode;
 
     /// @param from first byte of the code
     /// @param to behind its last byte
     Quiescence(LinuxKernel kernel, GuestText text, long from, long to) {
+        this(kernel, text, address -> address >= from && address < to);
+    }
+
+    /// @param isCode whether an address is of the code; asked, while the guest is paused, of every word that may be one
+    Quiescence(LinuxKernel kernel, GuestText text, LongPredicate isCode) {
         this.kernel = kernel;
         this.text = text;
-        this.from = from;
-        this.to = to;
+        this.isCode = isCode;
     }
 
     /// Waits until nothing can run the code, then does `action` with the guest still paused.
@@ -70,7 +75,8 @@ final class Quiescence {
         }
         Set<Long> current = kernel.currentTasks();
         List<Long> unknown = new ArrayList<>(stackPointers.get());
-        for (TaskStack stack : kernel.taskStacks()) {
+        List<TaskStack> stacks = kernel.taskStacks();
+        for (TaskStack stack : stacks) {
             boolean isCurrent = current.contains(stack.task());
             long start = isCurrent ? stack.top() : stack.saved();
             for (long stackPointer : stackPointers.get()) {
@@ -84,7 +90,7 @@ final class Quiescence {
                 return false;
             }
         }
-        return unknown.isEmpty();
+        return unknown.isEmpty() && kernel.tracedReturns(stacks).stream().noneMatch(isCode::test);
     }
 
     /// Of the vCPUs that are in the kernel; none if one of them is in our code.
@@ -92,7 +98,7 @@ final class Quiescence {
         List<Long> stackPointers = new ArrayList<>();
         for (int vcpu = 0; vcpu < text.registers().vcpuCount(); vcpu++) {
             VcpuRegisters registers = text.registers().read(vcpu);
-            if (registers.rip() >= from && registers.rip() < to) {
+            if (isCode.test(registers.rip())) {
                 return Optional.empty();
             }
             if (registers.cpl() == 0 && registers.pagingEnabled() && !kernel.isOfOfflineCpu(registers.gsBase())) {
@@ -111,8 +117,7 @@ final class Quiescence {
         ByteBuffer words =
                 ByteBuffer.wrap(text.read(first, (int) (stack.top() - first))).order(ByteOrder.LITTLE_ENDIAN);
         while (words.remaining() >= 8) {
-            long word = words.getLong();
-            if (word >= from && word < to) {
+            if (isCode.test(words.getLong())) {
                 return true;
             }
         }

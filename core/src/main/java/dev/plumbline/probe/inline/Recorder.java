@@ -1,10 +1,10 @@
 package dev.plumbline.probe.inline;
 
-import static dev.plumbline.x86.Assembler.Register.R10;
-import static dev.plumbline.x86.Assembler.Register.R11;
-import static dev.plumbline.x86.Assembler.Register.RAX;
-import static dev.plumbline.x86.Assembler.Register.RDX;
-import static dev.plumbline.x86.Assembler.Register.RSP;
+import static dev.plumbline.x86.Register.R10;
+import static dev.plumbline.x86.Register.R11;
+import static dev.plumbline.x86.Register.RAX;
+import static dev.plumbline.x86.Register.RDX;
+import static dev.plumbline.x86.Register.RSP;
 
 import dev.plumbline.kernel.PerCpuPlaces;
 import dev.plumbline.x86.Assembler;
@@ -17,8 +17,8 @@ import java.util.Optional;
 ///
 /// A slot of a ring has four 64-bit words:
 /// ```
-/// 0  lap number << 32 | low half of the address behind the site's call; the lap is written last, so it commits the
-///    slot
+/// 0  the slot's place << 32 | low half of the address behind the site's call; the place is written last, so it commits
+///    the slot
 /// 1  the function's return address
 /// 2  the current task
 /// 3  where the site's return address stands on the stack: 8 below the function's
@@ -31,9 +31,9 @@ import java.util.Optional;
 /// that
 /// the called code was to return to as word 1, and the target as word 3.
 ///
-/// The low half tells a site because all kernel and module text lies in one 2 GiB window. The lap number is the
-/// place in the ring's endless course divided by the ring's length; the course starts at one lap, so that a zeroed
-/// ring holds no event. Reserving a slot is one addition to the [Counters] of this CPU that also says which CPU that
+/// The low half tells a site because all kernel and module text lies in one 2 GiB window. The place is
+/// that in the ring's endless course, in bytes, its low half; the course starts at one lap, so that a zeroed ring holds
+/// no event. Reserving a slot is one addition to the [Counters] of this CPU that also says which CPU that
 /// is: interrupts and NMIs, and tasks that are moved to another CPU between any two instructions, get slots of their
 /// own.
 final class Recorder {

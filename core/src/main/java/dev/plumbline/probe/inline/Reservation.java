@@ -1,8 +1,8 @@
 package dev.plumbline.probe.inline;
 
-import static dev.plumbline.x86.Assembler.Register.R10;
-import static dev.plumbline.x86.Assembler.Register.R11;
-import static dev.plumbline.x86.Assembler.Register.RAX;
+import static dev.plumbline.x86.Register.R10;
+import static dev.plumbline.x86.Register.R11;
+import static dev.plumbline.x86.Register.RAX;
 
 import dev.plumbline.x86.Assembler;
 import java.util.Optional;
@@ -31,6 +31,6 @@ record Reservation(Counters counters, long rings, int ringBytesLog2, Optional<Ri
     /// Emits the handing over, with the slot's low half from r11.
     void emitCommit(Assembler code) {
         code.storeInt(R10, 0, R11);
-        code.shiftRight(RAX, ringBytesLog2).storeInt(R10, 4, RAX);
+        code.storeInt(R10, 4, RAX);
     }
 }

@@ -1,13 +1,13 @@
 package dev.plumbline.probe.inline;
 
-import static dev.plumbline.x86.Assembler.Register.R11;
-import static dev.plumbline.x86.Assembler.Register.RAX;
-import static dev.plumbline.x86.Assembler.Register.RCX;
-import static dev.plumbline.x86.Assembler.Register.RDX;
-import static dev.plumbline.x86.Assembler.Register.RSP;
+import static dev.plumbline.x86.Register.R11;
+import static dev.plumbline.x86.Register.RAX;
+import static dev.plumbline.x86.Register.RCX;
+import static dev.plumbline.x86.Register.RDX;
+import static dev.plumbline.x86.Register.RSP;
 
 import dev.plumbline.x86.Assembler;
-import dev.plumbline.x86.Assembler.Condition;
+import dev.plumbline.x86.Condition;
 
 /// How far each ring may be written in lossless mode: words beside the recorder, which the monitor host moves on as it
 /// reads. They are compared with the words of [Counters], so the CPU's number stands above the place in the course.

@@ -11,7 +11,8 @@ import java.lang.foreign.ValueLayout;
 
 /// Reads the ring of one CPU while the guest fills it.
 ///
-/// A slot counts only if it was committed for its lap and was not about to be overwritten while it was copied,
+/// A slot counts only if it was committed for its place in the course and was not about to be overwritten while it was
+/// copied,
 /// which the counter read after the copying tells. What has been overwritten is lost and counted. A slot that is
 /// reserved and not yet committed is waited for; events behind it come later.
 final class RingReader {
@@ -88,7 +89,7 @@ final class RingReader {
         for (int i = from; i < to; i++) {
             long at = (long) i << Recorder.SLOT_BYTES_LOG2;
             long commit = batch.get(ValueLayout.JAVA_LONG, at);
-            if (commit >>> 32 != (next >>> slotsLog2 & 0xffff_ffffL)) {
+            if ((int) (commit >>> 32) != (int) (next << Recorder.SLOT_BYTES_LOG2)) {
                 return false;
             }
             if ((int) commit == 0) {

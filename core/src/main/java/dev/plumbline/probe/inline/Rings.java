@@ -130,10 +130,15 @@ final class Rings {
         text.writeData(limits.place(reader.cpu()), new Assembler(0).word(word).assemble());
     }
 
-    private void makeGood() throws GuestException {
+    /// Has every edge be told again: code has come or gone, and what was known may be of what stood there before.
+    void forgetEdges() throws GuestException {
         if (edges.isPresent()) {
             edges.get().clear(text);
         }
+    }
+
+    private void makeGood() throws GuestException {
+        forgetEdges();
         if (mode == RecordingMode.LOSSLESS) {
             waitAgain();
         }

@@ -4,6 +4,7 @@ import dev.plumbline.machine.CodeWriter;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.GuestGoneException;
 import dev.plumbline.machine.Machine;
+import dev.plumbline.machine.MemoryDump;
 import dev.plumbline.machine.MemoryWriter;
 import dev.plumbline.machine.Pausing;
 import dev.plumbline.machine.PhysicalMemory;
@@ -37,7 +38,11 @@ public final class QemuMachine implements Machine {
         pausing = new QemuPausing(qmp);
         boolean isTranslating = !qmp.execute("query-kvm").get("enabled").isTrue();
         CodeWriter codeWriter = new QemuCodeWriter(qmp, pid, isTranslating, memory, pausing);
-        capabilities = Map.of(MemoryWriter.class, memory, CodeWriter.class, codeWriter, Pausing.class, pausing);
+        capabilities = Map.of(
+                MemoryWriter.class, memory,
+                CodeWriter.class, codeWriter,
+                Pausing.class, pausing,
+                MemoryDump.class, new QemuMemoryDump(qmp));
     }
 
     /// Takes hold of the guest whose QEMU serves QMP on this socket. The guest does not notice.

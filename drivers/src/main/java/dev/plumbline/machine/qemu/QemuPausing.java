@@ -45,6 +45,14 @@ final class QemuPausing implements Pausing {
         qmp.execute("cont");
     }
 
+    @Override
+    public void leavePaused() throws GuestException {
+        if (running()) {
+            qmp.execute("stop");
+        }
+        pausedByUs = false;
+    }
+
     /// Lets the guest run on if a pause of ours is still in force.
     void endAll() throws GuestException {
         pauses = 0;
