@@ -21,6 +21,7 @@ public final class EdgeBuilder implements CallEventSink {
     private final FlowNames names = new FlowNames();
     private final Map<Integer, String> systemCalls = new HashMap<>();
     private TracedCode code;
+    private TailReach jumps;
     private long eventCount;
 
     /// @param code the kernel's code
@@ -28,6 +29,7 @@ public final class EdgeBuilder implements CallEventSink {
     /// @param identities tells who tasks are
     public EdgeBuilder(TracedCode code, List<SystemCall> calls, TaskIdentities identities, ObservedEdge.Sink sink) {
         this.code = code;
+        this.jumps = new TailReach(code.graph());
         this.identities = identities;
         this.sink = sink;
         calls.forEach(call -> systemCalls.put(call.number(), call.name()));
@@ -38,13 +40,21 @@ public final class EdgeBuilder implements CallEventSink {
         eventCount++;
         int function = (int) code.entry(site) - 1;
         CallGraph graph = code.graph();
+        long origin = code.origin(returnAddress);
+        Reach reach = reach(returnAddress, origin, function);
+        int named = Origin.callee(origin);
+        boolean isOther = named != CallGraph.NONE && named != function;
         sink.edge(new ObservedEdge(
                 context(systemCall),
                 systemCall >= 0,
                 names.place(graph, returnAddress),
                 names.function(graph, function, site),
                 function != CallGraph.NONE,
-                Origin.isIndirect(code.origin(returnAddress)),
+                Origin.isIndirect(origin),
+                reach,
+                isOther ? names.function(graph, named, 0) : "",
+                site,
+                returnAddress,
                 identities.identity(task),
                 cpu));
     }
@@ -57,8 +67,48 @@ public final class EdgeBuilder implements CallEventSink {
             TaskIdentity who = identities.identity(task);
             String caller = names.place(graph, returnAddress);
             sink.edge(new ObservedEdge(
-                    "indirect call", false, caller, names.place(graph, target), false, true, who, cpu));
+                    "indirect call",
+                    false,
+                    caller,
+                    names.place(graph, target),
+                    false,
+                    true,
+                    Reach.UNKNOWN_FUNCTION,
+                    "",
+                    target,
+                    returnAddress,
+                    who,
+                    cpu));
         }
+    }
+
+    private Reach reach(long returnAddress, long origin, int function) {
+        if (function == CallGraph.NONE) {
+            return Reach.UNKNOWN_FUNCTION;
+        }
+        if (Origin.caller(origin) == CallGraph.NONE) {
+            return Reach.UNKNOWN_CALLER;
+        }
+        int named = Origin.callee(origin);
+        if (Origin.isIndirect(origin)) {
+            return Reach.POINTER;
+        }
+        if (named == CallGraph.NONE) {
+            return Reach.UNSEEN;
+        }
+        if (named == function || jumps.leads(named, function)) {
+            return Reach.DIRECT;
+        }
+        boolean isAnywhere = jumps.leadsAnywhere(named) || isChangedLegally(returnAddress);
+        return isAnywhere ? Reach.POINTER : Reach.IMPOSSIBLE;
+    }
+
+    // Static calls go elsewhere when the kernel says so.
+    private boolean isChangedLegally(long returnAddress) {
+        CallGraph graph = code.graph();
+        long site = Origin.callSite(graph, returnAddress);
+        return graph.callees(graph.functionAt(returnAddress - 1)).stream()
+                .anyMatch(edge -> edge.siteAddress() == site && edge.patched().isPresent());
     }
 
     private String context(int systemCall) {
@@ -94,6 +144,7 @@ public final class EdgeBuilder implements CallEventSink {
     /// The code has changed: modules came or went.
     public void codeChanged(TracedCode now) {
         code = now;
+        jumps = new TailReach(now.graph());
     }
 
     /// How many edges were told.

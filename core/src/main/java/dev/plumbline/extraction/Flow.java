@@ -57,6 +57,10 @@ public interface Flow {
     /// Whether the function was reached by a jump from the function of the call before it at one depth less.
     boolean isTailCall(int call);
 
+    /// The last reading of the time stamp counter on its CPU before the call; that of the call itself where the times
+    /// of calls are recorded.
+    long timeStampCounter(int call);
+
     /// The place of the call among all call events of the trace, from 0.
     long order(int call);
 }

@@ -24,7 +24,11 @@ public final class FlowNames {
     }
 
     /// The same of a function entered at a site.
-    String function(CallGraph of, int function, long site) {
+    ///
+    /// @param of what counts the functions
+    /// @param function its number, or [CallGraph#NONE]
+    /// @param site where it was entered
+    public String function(CallGraph of, int function, long site) {
         return function == CallGraph.NONE ? place(of, site) : name(of, function);
     }
 
@@ -50,7 +54,7 @@ public final class FlowNames {
     }
 
     /// The same by the symbols of a graph.
-    String place(CallGraph of, long address) {
+    public String place(CallGraph of, long address) {
         use(of);
         String place = places.get(address);
         if (place == null) {

@@ -20,6 +20,7 @@ final class FlowRecord implements Flow {
     private int[] functions = new int[FlowRoom.FIRST_CALLS];
     private int[] depths = new int[FlowRoom.FIRST_CALLS];
     private int[] orders = new int[FlowRoom.FIRST_CALLS];
+    private long[] times = new long[FlowRoom.FIRST_CALLS];
     private int count;
     private long omitted;
 
@@ -65,7 +66,7 @@ final class FlowRecord implements Flow {
         this.hasEnded = hasEnded;
     }
 
-    void add(long site, long returnAddress, int function, int depth, int flags, long order) {
+    void add(long site, long returnAddress, int function, int depth, int flags, long order, long time) {
         int at = count;
         if (at == functions.length && !grow()) {
             omitted++;
@@ -75,6 +76,7 @@ final class FlowRecord implements Flow {
         returnAddresses[at] = returnAddress;
         functions[at] = function;
         depths[at] = depth << FLAG_BITS | flags;
+        times[at] = time;
         orders[at] = (int) Math.min(Integer.MAX_VALUE, order - firstOrder);
         count = at + 1;
         if (depth == 0) {
@@ -92,6 +94,7 @@ final class FlowRecord implements Flow {
         functions = Arrays.copyOf(functions, capacity);
         depths = Arrays.copyOf(depths, capacity);
         orders = Arrays.copyOf(orders, capacity);
+        times = Arrays.copyOf(times, capacity);
         return true;
     }
 
@@ -203,6 +206,11 @@ final class FlowRecord implements Flow {
     @Override
     public boolean isTailCall(int call) {
         return (depths[Objects.checkIndex(call, count)] & TAIL) != 0;
+    }
+
+    @Override
+    public long timeStampCounter(int call) {
+        return times[Objects.checkIndex(call, count)];
     }
 
     @Override

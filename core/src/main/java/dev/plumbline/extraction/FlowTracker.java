@@ -90,7 +90,7 @@ final class FlowTracker implements CallEventSink {
         openFlow(stack);
         int place = stack.callsOf(caller);
         int depth = Math.max(0, (place == 0 ? stack.count() : place) - stack.base);
-        stack.flow.add(target, returnAddress, CallGraph.NONE, depth, FlowRecord.INDIRECT, order);
+        stack.flow.add(target, returnAddress, CallGraph.NONE, depth, FlowRecord.INDIRECT, order, cpu.timeStampCounter);
     }
 
     @Override
@@ -354,7 +354,8 @@ final class FlowTracker implements CallEventSink {
         int flags = stack.jump == TailJumps.NONE ? 0 : FlowRecord.TAIL;
         boolean isIndirect =
                 stack.jump == TailJumps.NONE ? Origin.isIndirect(origin) : stack.jump == TailJumps.INDIRECT;
-        stack.flow.add(site, returnAddress, function, depth, isIndirect ? flags | FlowRecord.INDIRECT : flags, order);
+        flags |= isIndirect ? FlowRecord.INDIRECT : 0;
+        stack.flow.add(site, returnAddress, function, depth, flags, order, cpu.timeStampCounter);
     }
 
     private void addLeaf(CallStack stack, int remaining) {

@@ -4,10 +4,9 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /// From numbers other than 0 to numbers other than 0, open addressing, key beside value. What is not there is 0.
-/// Forgets
-/// everything when it has grown to its bound. The multiplier is secret: a guest cannot choose keys that
+/// Forgets everything when it has grown to its bound. The multiplier is secret: a guest cannot choose keys that
 /// collide. For one thread.
-final class LongTable {
+public final class LongTable {
     private final long multiplier = new SplittableRandom().nextLong() | 1;
     private final int mostEntries;
     private long[] slots;
@@ -15,7 +14,7 @@ final class LongTable {
     private int count;
 
     /// @param mostEntries how many entries there may be, a power of two and at least 16
-    LongTable(int mostEntries) {
+    public LongTable(int mostEntries) {
         this.mostEntries = mostEntries;
         allocate(16);
     }
@@ -25,7 +24,8 @@ final class LongTable {
         shift = Long.numberOfLeadingZeros(entries * 2L - 1);
     }
 
-    long find(long key) {
+    /// The value of a key, or 0.
+    public long find(long key) {
         int mask = slots.length - 1;
         int slot = slot(key);
         // An empty slot has the key 0 and the value 0.
@@ -36,7 +36,7 @@ final class LongTable {
     }
 
     /// Adds a key that is not there; the key 0 is ignored.
-    void add(long key, long value) {
+    public void add(long key, long value) {
         if (key == 0) {
             return;
         }

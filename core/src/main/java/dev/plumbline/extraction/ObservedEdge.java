@@ -9,6 +9,11 @@ package dev.plumbline.extraction;
 /// @param function the function that was entered; for an unknown one the place, as [FlowNames] has it
 /// @param isKnown whether it is a known function's entry
 /// @param isIndirect whether it was reached through a pointer
+/// @param reach whether the code as built can make this call
+/// @param named the function that the call instruction names, if it names one and that is not the one entered; else
+///   empty
+/// @param entry address of the site, or of what was entered where that is no known function
+/// @param returnAddress where the call returns to
 /// @param task who made the call
 /// @param cpu the CPU it was made on
 public record ObservedEdge(
@@ -18,8 +23,24 @@ public record ObservedEdge(
         String function,
         boolean isKnown,
         boolean isIndirect,
+        Reach reach,
+        String named,
+        long entry,
+        long returnAddress,
         TaskIdentity task,
         int cpu) {
+
+    /// Whether one part of the kernel's entry code hands a system call to another. It tells no more than that there was
+    /// a system call, and is in no flow: these begin with the system call's own function.
+    public boolean isDispatch() {
+        int offset = caller.indexOf('+');
+        return isKnown
+                && !isIndirect
+                && Role.of(function) == Role.DISPATCHER
+                && offset > 0
+                && Role.of(caller.substring(0, offset)) == Role.DISPATCHER
+                && !caller.endsWith("]");
+    }
 
     /// Takes edges as they are seen.
     public interface Sink {

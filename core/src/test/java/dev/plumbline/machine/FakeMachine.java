@@ -128,6 +128,12 @@ public final class FakeMachine implements Machine, PhysicalMemory, Registers, Me
     }
 
     @Override
+    public void leavePaused() throws GuestException {
+        record("leave paused");
+        pauses++;
+    }
+
+    @Override
     public int vcpuCount() {
         return vcpus.size();
     }

@@ -1,16 +1,15 @@
 package dev.plumbline.x86;
 
-import static dev.plumbline.x86.Assembler.Register.R10;
-import static dev.plumbline.x86.Assembler.Register.R11;
-import static dev.plumbline.x86.Assembler.Register.R12;
-import static dev.plumbline.x86.Assembler.Register.RAX;
-import static dev.plumbline.x86.Assembler.Register.RBX;
-import static dev.plumbline.x86.Assembler.Register.RDI;
-import static dev.plumbline.x86.Assembler.Register.RSP;
+import static dev.plumbline.x86.Register.R10;
+import static dev.plumbline.x86.Register.R11;
+import static dev.plumbline.x86.Register.R12;
+import static dev.plumbline.x86.Register.RAX;
+import static dev.plumbline.x86.Register.RBX;
+import static dev.plumbline.x86.Register.RDI;
+import static dev.plumbline.x86.Register.RSP;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.plumbline.x86.Assembler.Condition;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -32,7 +31,7 @@ class AssemblerTest {
 
     @ParameterizedTest
     @EnumSource
-    void everyRegisterIsEncodedInEveryPosition(Assembler.Register register) throws Exception {
+    void everyRegisterIsEncodedInEveryPosition(Register register) throws Exception {
         String name = register.name().toLowerCase(java.util.Locale.ROOT);
         assertThat(text(a -> a.push(register).pop(register))).isEqualTo("push " + name + "; pop " + name);
         assertThat(text(a -> a.move(register, RBX))).isEqualTo("mov " + name + ", rbx");
@@ -40,8 +39,7 @@ class AssemblerTest {
         assertThat(text(a -> a.move(register, 0x1122334455667788L))).isEqualTo("mov " + name + ", 0x1122334455667788");
         assertThat(text(a -> a.load(RAX, register, 16)))
                 .isEqualTo("mov rax, [" + name
-                        + "+0x10]"
-                                .replace("ds:", register == RSP || register == Assembler.Register.RBP ? "ss:" : "ds:"));
+                        + "+0x10]".replace("ds:", register == RSP || register == Register.RBP ? "ss:" : "ds:"));
         assertThat(text(a -> a.test(register))).isEqualTo("test " + name + ", " + name);
         assertThat(text(a -> a.shiftLeft(register, 6))).isEqualTo("shl " + name + ", 0x06");
         assertThat(text(a -> a.shiftRight(register, 6))).isEqualTo("shr " + name + ", 0x06");
@@ -91,7 +89,13 @@ class AssemblerTest {
         assertThat(text(a -> a.subtract(RAX, RSP))).isEqualTo("sub rax, rsp");
         assertThat(text(a -> a.multiply(RAX, R10))).isEqualTo("imul rax, r10");
         assertThat(text(a -> a.addInt(RAX, R11))).isEqualTo("add eax, r11d");
-        assertThat(text(a -> a.shiftRightSigned(R10, 31))).isEqualTo("sar r10, 0x1F");
+        assertThat(text(a -> a.moveSigned(R11, RAX))).isEqualTo("movsxd r11, eax");
+        assertThat(text(a -> a.moveSigned(RAX, R10))).isEqualTo("movsxd rax, r10d");
+        assertThat(text(a -> a.moveIntIf(Condition.NOT_EQUAL, RAX, R10))).isEqualTo("cmovnz eax, r10d");
+        assertThat(text(a -> a.moveIntIf(Condition.BELOW, R12, RBX))).isEqualTo("cmovb r12d, ebx");
+        assertThat(text(a -> a.addInt(RAX, R11, -48))).isEqualTo("add eax, [r11-0x30]");
+        assertThat(text(a -> a.address(R10, R11, RAX))).isEqualTo("lea r10, [r11+rax*8]");
+        assertThat(text(a -> a.shiftLeftInt(R10, 8))).isEqualTo("shl r10d, 0x08");
         assertThat(text(a -> a.multiplyInt(R10, RDI, 7))).isEqualTo("imul r10d, edi, 0x07");
         assertThat(text(a -> a.compareWord(R10, RAX, R11))).isEqualTo("cmp [r10+rax*8], r11");
         assertThat(text(a -> a.storeWord(RDI, R12, RAX))).isEqualTo("mov [rdi+r12*8], rax");

@@ -1,0 +1,101 @@
+package dev.plumbline.extraction;
+
+import dev.plumbline.callgraph.CallEdge;
+import dev.plumbline.callgraph.CallGraph;
+import dev.plumbline.callgraph.EdgeKind;
+import dev.plumbline.callgraph.IndirectSite;
+import java.util.ArrayDeque;
+import java.util.BitSet;
+import java.util.HashMap;
+import java.util.Map;
+
+/// Which functions one function can end in, by jumps and by running on into the next, over as many others as it takes:
+/// all of them return to where the first was called from. Remembers what it was asked. For one thread.
+public final class TailReach {
+    private static final int MOST_KNOWN = 1 << 14;
+    /// Chains of jumps are short; what leads further is not followed.
+    private static final int MOST_FUNCTIONS = 1 << 12;
+
+    private final CallGraph graph;
+    private final Map<Integer, Ends> known = new HashMap<>();
+
+    /// @param functions numbers of those that can be reached, itself among them
+    /// @param isOpen whether one of them can jump through a pointer, or there were too many to follow
+    private record Ends(BitSet functions, boolean isOpen) {}
+
+    /// @param graph the code
+    public TailReach(CallGraph graph) {
+        this.graph = graph;
+    }
+
+    /// Whether `from` can end in `to` by direct jumps.
+    public boolean leads(int from, int to) {
+        return ends(from).functions().get(to);
+    }
+
+    /// Whether `from` can end with a jump through a pointer, which may lead anywhere.
+    public boolean leadsAnywhere(int from) {
+        return ends(from).isOpen();
+    }
+
+    private Ends ends(int from) {
+        Ends ends = known.get(from);
+        if (ends == null) {
+            if (known.size() == MOST_KNOWN) {
+                known.clear();
+            }
+            ends = follow(from);
+            known.put(from, ends);
+        }
+        return ends;
+    }
+
+    private Ends follow(int from) {
+        BitSet seen = new BitSet();
+        ArrayDeque<Integer> waiting = new ArrayDeque<>();
+        boolean isOpen = false;
+        int count = 0;
+        seen.set(from);
+        waiting.add(from);
+        while (!waiting.isEmpty()) {
+            int function = waiting.remove();
+            isOpen |= ++count > MOST_FUNCTIONS || jumpsAnywhere(function);
+            if (count > MOST_FUNCTIONS) {
+                break;
+            }
+            for (CallEdge edge : graph.callees(function)) {
+                boolean isJump = edge.kind() == EdgeKind.TAIL_JUMP || edge.kind() == EdgeKind.CONDITIONAL_JUMP;
+                if (edge.isOwn() && isJump) {
+                    add(edge.target(), seen, waiting);
+                }
+            }
+            if (graph.flowsIntoNext(function)) {
+                add(function + 1, seen, waiting);
+            }
+        }
+        return new Ends(seen, isOpen);
+    }
+
+    private static void add(int function, BitSet seen, ArrayDeque<Integer> waiting) {
+        if (function != CallGraph.NONE && !seen.get(function)) {
+            seen.set(function);
+            waiting.add(function);
+        }
+    }
+
+    // Static calls are jumps that the kernel leads elsewhere; a kprobe may stand for an instruction.
+    private boolean jumpsAnywhere(int function) {
+        if (graph.function(function).isStaticCallTrampoline()
+                || graph.function(function).hasKprobe()) {
+            return true;
+        }
+        for (IndirectSite site : graph.indirectSites(function)) {
+            if (!site.isCall()) {
+                return true;
+            }
+        }
+        return graph.callees(function).stream()
+                .anyMatch(edge ->
+                        edge.kind() == EdgeKind.TAIL_JUMP && edge.patched().isPresent());
+    }
+}
