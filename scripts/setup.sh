@@ -75,6 +75,6 @@ command -v mvn >/dev/null || PACKAGES_BUILDING=(maven)
 # shellcheck disable=SC2034
 readonly PACKAGES_BUILDING
 # shellcheck disable=SC2034
-readonly PACKAGES_TESTBED=(qemu-system-x86 busybox-static gcc libc6-dev)
+readonly PACKAGES_TESTBED=(qemu-system-x86 busybox-static gcc libc6-dev make libelf1)
 # shellcheck disable=SC2034
 readonly PACKAGES_TESTS=(binutils cpio bpftool shellcheck)

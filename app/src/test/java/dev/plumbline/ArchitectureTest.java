@@ -27,8 +27,17 @@ class ArchitectureTest {
     private static final String JDK = "java..";
 
     /// Each may use those before it. Drivers stand aside: they know the machine only, and only commands know them.
-    private static final List<String> LINE =
-            List.of("machine", "x86", "kernel", "callgraph", "probe", "extraction", "report", "command");
+    private static final List<String> LINE = List.of(
+            "machine",
+            "x86",
+            "kernel",
+            "callgraph",
+            "probe",
+            "extraction",
+            "learning",
+            "monitoring",
+            "report",
+            "command");
 
     private static final List<String> DRIVERS = List.of("machine.qemu", "machine.dump", "machine.proc");
     private static final String TESTBED = "testbed";
@@ -82,7 +91,18 @@ class ArchitectureTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"machine", "x86", "kernel", "callgraph", "probe", "extraction", "report"})
+    @ValueSource(
+            strings = {
+                "machine",
+                "x86",
+                "kernel",
+                "callgraph",
+                "probe",
+                "extraction",
+                "learning",
+                "monitoring",
+                "report"
+            })
     void packageUsesOnlyThoseBeforeIt(String name) {
         List<String> allowed = new ArrayList<>(LINE.subList(0, LINE.indexOf(name) + 1).stream()
                 .map(earlier -> ROOT + earlier)

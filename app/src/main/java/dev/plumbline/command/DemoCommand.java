@@ -1,102 +1,111 @@
 package dev.plumbline.command;
 
-import dev.plumbline.kernel.LinuxKernel;
-import dev.plumbline.machine.GuestException;
-import dev.plumbline.machine.Machine;
-import dev.plumbline.report.Table;
-import dev.plumbline.testbed.GuestOptions;
-import dev.plumbline.testbed.TestGuest;
-import java.io.PrintWriter;
-import java.util.List;
+import dev.plumbline.testbed.RunningCommand;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/// `plumbline demo`: boots a guest of its own, shows what Plumbline sees of its kernel, and asks the guest whether
-/// that is right.
-@Command(name = "demo", description = "Boots a guest of its own and shows what can be seen of its kernel from outside")
+/// `plumbline demo`: the whole story, on a guest of its own: what can be seen of its kernel from outside, what that
+/// kernel does, what is normal, and how somebody is noticed who hides a file.
+@Command(
+        name = "demo",
+        description = "Tells the whole story on a guest of its own, in about two minutes: looks into its kernel, learns"
+                + " what is normal, and notices a rootkit that hides a file")
 final class DemoCommand implements Callable<Integer> {
-    private static final String CALL = "getdents64";
-    private static final String SLIDE =
-            "text=0x$(grep ' _text$' /proc/kallsyms | cut -c1-16); echo $(( (text - 0xffffffff81000000) >> 20 ))";
+    private static final String LEARNING = "30s";
+    private static final long CALM_MILLIS = 8_000;
+    private static final long AFTER_MILLIS = 4_000;
 
     @Spec
     private CommandSpec spec;
 
-    /// A number found from outside, and the guest's shell command that prints the same.
-    private record Claim(String what, long seen, String command) {}
+    @Option(
+            names = "--output",
+            paramLabel = "DIRECTORY",
+            defaultValue = "plumbline-demo",
+            description = "Where the model and the report are left; default plumbline-demo")
+    private Path directory;
 
     @Override
-    public Integer call() throws GuestException {
+    public Integer call() throws IOException {
+        DemoStage stage = new DemoStage(spec.commandLine().getOut());
+        Files.createDirectories(directory);
+        Path model = directory.resolve("model");
+        Path report = directory.resolve("alerts.jsonl");
+        Files.deleteIfExists(model);
+        Files.deleteIfExists(report);
         String name = "demo-" + ProcessHandle.current().pid();
-        PrintWriter err = spec.commandLine().getErr();
-        err.println("Booting a Debian guest under QEMU; the first time its kernel is fetched …");
+        stage.say("Booting a Debian guest under QEMU; the first time its kernel is fetched …");
         long start = System.nanoTime();
-        try (TestGuest guest = TestGuest.boot(name, GuestOptions.DEFAULT)) {
-            err.printf("It is up after %.1f s. Nothing of Plumbline is in it.%n", secondsSince(start));
-            guest.execChecked("modprobe 8021q");
-            String vm = "qmp:" + guest.qmpSocket();
-            title("Which guests run on this host?", "plumbline vms");
-            run("vms");
-            title("Which kernel runs in it? Its memory tells:", "plumbline inspect " + name);
-            run("inspect", vm);
-            title("What can one system call do there?", "plumbline callgraph " + name + " --from " + CALL);
-            run("callgraph", vm, "--from", CALL, "--depth", "2");
-            title("Is that right? Asked itself, the guest says:", null);
-            return compare(guest, vm) ? 0 : 1;
+        try (DemoGuest guest = DemoGuest.boot(name)) {
+            stage.say("It is up after %.1f s. Nothing of Plumbline is in it.".formatted(secondsSince(start)));
+            boolean isRight = look(stage, guest, name);
+            learn(stage, guest, name, model);
+            monitor(stage, guest, name, model, report);
+            stage.title("Is anything of it left in the guest?");
+            stage.run("detach", name);
+            stage.title("What is left here:");
+            stage.say("  %s  what is normal for this kernel; plumbline model show reads it".formatted(model));
+            stage.say("  %s  the alerts, as OCSF Detection Findings".formatted(report));
+            return isRight ? 0 : 1;
         }
     }
 
-    private boolean compare(TestGuest guest, String vm) throws GuestException {
-        PrintWriter out = spec.commandLine().getOut();
-        Table table = new Table("WHAT", "OUTSIDE", "INSIDE", "");
-        boolean equal = true;
-        for (Claim claim : claims(vm)) {
-            long inside = Long.parseLong(guest.execChecked(claim.command()).strip());
-            table.row(
-                    claim.what(),
-                    Long.toString(claim.seen()),
-                    Long.toString(inside),
-                    inside == claim.seen() ? "equal" : "DIFFERENT");
-            equal &= inside == claim.seen();
+    private boolean look(DemoStage stage, DemoGuest guest, String name) throws IOException {
+        stage.title("Which guests run on this host?");
+        stage.run("vms");
+        stage.title("Which kernel runs in it? Its memory tells, without symbols or profiles:");
+        stage.run("inspect", name);
+        stage.title("Is that right? Asked itself, the guest says:");
+        boolean isRight = new DemoClaims(name, guest.guest()).compare(stage.out());
+        stage.title("What does that kernel do when somebody lists a directory?");
+        String[] trace = {"trace", name, "--syscall", "getdents64", "--comm", "ls", "--for", "2s"};
+        try (DemoStage.Scene scene = stage.start(trace)) {
+            scene.await("tracing");
+            guest.list();
+            stage.verify(trace, scene.status());
         }
-        table.print(out);
-        out.flush();
-        return equal;
+        return isRight;
     }
 
-    private static List<Claim> claims(String vm) throws GuestException {
-        try (Machine machine = GuestNames.attach(vm)) {
-            LinuxKernel kernel = LinuxKernel.open(machine);
-            return List.of(
-                    new Claim("symbols", kernel.symbols().size(), "wc -l < /proc/kallsyms"),
-                    new Claim("modules", kernel.modules().size(), "wc -l < /proc/modules"),
-                    new Claim(
-                            "probe sites",
-                            kernel.ftraceRecords().size(),
-                            "wc -l < /sys/kernel/tracing/available_filter_functions"),
-                    new Claim("KASLR slide in MiB", kernel.image().kaslrSlide() >> 20, SLIDE));
+    private void learn(DemoStage stage, DemoGuest guest, String name, Path model) throws IOException {
+        stage.title("What is normal? The guest does its everyday work, and Plumbline learns:");
+        String[] command = {"learn", name, "--model", model.toString(), "--for", LEARNING};
+        try (RunningCommand _ = guest.work();
+                DemoStage.Scene scene = stage.start(command)) {
+            // Commands that come from outside are everyday work as well.
+            while (scene.runs()) {
+                guest.list();
+                Moments.pass(500);
+            }
+            stage.verify(command, scene.status());
         }
     }
 
-    private void title(String question, String command) {
-        PrintWriter out = spec.commandLine().getOut();
-        boolean colour = System.console() != null && System.console().isTerminal();
-        out.println();
-        out.println(colour ? "\033[1m" + question + "\033[0m" : question);
-        if (command != null) {
-            out.println(colour ? "\033[2m$ " + command + "\033[0m" : "$ " + command);
+    private void monitor(DemoStage stage, DemoGuest guest, String name, Path model, Path report) throws IOException {
+        stage.title("Is it still normal? Plumbline watches:");
+        String[] command = {"monitor", name, "--model", model.toString()};
+        try (RunningCommand _ = guest.work();
+                DemoStage.Scene scene = stage.start(command)) {
+            scene.await("tracing");
+            stage.say("The guest goes on with its everyday work for %d s.".formatted(CALM_MILLIS / 1000));
+            Moments.pass(CALM_MILLIS);
+            stage.title("Now somebody who is root in the guest hides a file:");
+            stage.typed("guest#", DemoGuest.LIST);
+            stage.say(guest.list());
+            stage.typed("guest#", DemoGuest.HIDE);
+            guest.hide();
+            stage.typed("guest#", DemoGuest.LIST);
+            stage.say(guest.list());
+            stage.say("In the guest the file is gone: nobody in there can trust a listing any more. From outside:");
+            stage.say("");
+            Moments.pass(AFTER_MILLIS);
         }
-        out.flush();
-    }
-
-    private void run(String... arguments) throws GuestException {
-        long start = System.nanoTime();
-        if (Plumbline.run(arguments) != 0) {
-            throw new GuestException("the demo ends here: plumbline " + String.join(" ", arguments) + " failed");
-        }
-        spec.commandLine().getErr().printf("(%.2f s)%n", secondsSince(start));
     }
 
     private static double secondsSince(long startNanos) {

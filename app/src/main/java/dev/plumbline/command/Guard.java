@@ -9,9 +9,6 @@ import java.nio.charset.StandardCharsets;
 /// A small process that waits beside this one and takes the probes out of the guest should this one be killed: it reads
 /// a pipe that only this process holds, and runs `plumbline detach` when the pipe ends without a word.
 final class Guard implements AutoCloseable {
-    /// Set by the launcher: its own path.
-    private static final String LAUNCHER = "plumbline.launcher";
-
     /// Tries again for a while: the monitor may still belong to the one that was killed, or a task be in the recorder.
     private static final String SCRIPT = """
             trap '' INT TERM HUP
@@ -34,11 +31,7 @@ final class Guard implements AutoCloseable {
     /// @param vm how the guest is named
     /// @throws GuestException if it cannot be started
     static Guard start(String vm) throws GuestException {
-        String launcher = System.getProperty(LAUNCHER);
-        if (launcher == null) {
-            throw new GuestException("probes are only set when started through ./plumbline, so that they come out again"
-                    + " if this process is killed");
-        }
+        String launcher = Launcher.path();
         try {
             return new Guard(new ProcessBuilder("setsid", "sh", "-c", SCRIPT, launcher, vm)
                     .redirectOutput(Redirect.DISCARD)

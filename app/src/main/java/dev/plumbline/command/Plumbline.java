@@ -1,7 +1,9 @@
 package dev.plumbline.command;
 
+import dev.plumbline.learning.ModelException;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.report.PlainText;
+import dev.plumbline.report.Release;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
@@ -14,7 +16,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
-/// The program. Exit codes: 0 done, 1 failed, 2 usage; `testbed exec` passes the guest
+/// The program. Exit codes: 0 done, 1 failed, 2 usage, 3 alerts above low were raised; `testbed exec` passes the guest
 /// command's on.
 @Command(
         name = "plumbline",
@@ -22,17 +24,21 @@ import picocli.CommandLine.Spec;
         // All commands have --help and --version, and show the footer.
         mixinStandardHelpOptions = true,
         scope = ScopeType.INHERIT,
-        version = "plumbline 0.1.0",
+        version = "plumbline " + Release.VERSION,
         footer = {
             "",
             "A guest VM is named qemu:NAME, qmp:SOCKET or dump:FILE; a bare NAME works where it is unambiguous.",
-            "Exit codes: 0 done, 1 failed, 2 usage; testbed exec ends with the guest command's."
+            "Exit codes: 0 done, 1 failed, 2 usage, 3 monitor raised alerts above low; testbed exec ends with"
+                    + " the guest command's."
         },
         subcommands = {
             VmsCommand.class,
             InspectCommand.class,
             CallgraphCommand.class,
             TraceCommand.class,
+            LearnCommand.class,
+            MonitorCommand.class,
+            ModelCommand.class,
             DetachCommand.class,
             DemoCommand.class,
             TestbedCommand.class
@@ -100,7 +106,7 @@ public final class Plumbline implements Runnable {
         String message = fault.getMessage() == null ? "no more is known" : fault.getMessage();
         String line = PlainText.of(message.lines().findFirst().orElse(message));
         String kind = fault.getClass().getSimpleName();
-        if (fault instanceof GuestException) {
+        if (fault instanceof GuestException || fault instanceof ModelException) {
             return line;
         }
         if (fault instanceof OutOfMemoryError || fault.getCause() instanceof OutOfMemoryError) {

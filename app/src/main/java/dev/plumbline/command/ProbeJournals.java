@@ -14,6 +14,11 @@ final class ProbeJournals {
         return new ProbeJournal(directory(), kernel.identity().bootMark());
     }
 
+    /// Where alerts about this boot of the guest go that cannot be told.
+    static Path alerts(LinuxKernel kernel) {
+        return directory().resolve("alerts-" + kernel.identity().bootMark() + ".jsonl");
+    }
+
     private static Path directory() {
         if ("root".equals(System.getProperty("user.name"))) {
             return Path.of("/var/lib/plumbline");

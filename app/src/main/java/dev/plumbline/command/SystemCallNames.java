@@ -13,10 +13,15 @@ final class SystemCallNames {
 
     private SystemCallNames() {}
 
+    /// What the kernel may call the system call that a user calls this, the likeliest first.
+    static List<String> candidates(String name) {
+        return List.of(name, "new" + name, KERNEL_NAMES.getOrDefault(name, name));
+    }
+
     /// @param name as user space knows it, e.g. `stat`, or as the kernel does, e.g. `newstat`
     /// @throws GuestException if there is none of that name
     static SystemCall find(List<SystemCall> calls, String name) throws GuestException {
-        for (String candidate : List.of(name, "new" + name, KERNEL_NAMES.getOrDefault(name, name))) {
+        for (String candidate : candidates(name)) {
             for (SystemCall call : calls) {
                 if (call.name().equals(candidate)) {
                     return call;

@@ -5,6 +5,7 @@ import dev.plumbline.report.FlowFormat;
 import dev.plumbline.report.FoldedFormat;
 import dev.plumbline.report.JsonLinesFormat;
 import dev.plumbline.report.PerfettoFormat;
+import dev.plumbline.report.TimeScale;
 import dev.plumbline.report.TreeFormat;
 import java.io.PrintWriter;
 
@@ -15,12 +16,13 @@ enum TraceFormat {
     folded,
     perfetto;
 
-    FlowFormat output(PrintWriter out) {
+    /// @param times how times of calls are shown
+    FlowFormat output(PrintWriter out, TimeScale times) {
         return switch (this) {
-            case tree -> new TreeFormat(out);
-            case jsonl -> new JsonLinesFormat(out);
+            case tree -> new TreeFormat(out, times);
+            case jsonl -> new JsonLinesFormat(out, times);
             case folded -> new FoldedFormat(out);
-            case perfetto -> new PerfettoFormat(out);
+            case perfetto -> new PerfettoFormat(out, times);
         };
     }
 

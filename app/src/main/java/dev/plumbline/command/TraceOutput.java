@@ -1,7 +1,9 @@
 package dev.plumbline.command;
 
 import dev.plumbline.extraction.TracedCode;
+import dev.plumbline.machine.GuestException;
 import dev.plumbline.probe.CallEventSink;
+import dev.plumbline.probe.ProbeEngine;
 
 /// What becomes of the events of a trace.
 interface TraceOutput {
@@ -11,6 +13,18 @@ interface TraceOutput {
 
     /// All that had happened when this was called before has been taken by now.
     void settle();
+
+    /// Looks at what else there is to see while probes are set. Called often.
+    ///
+    /// @throws GuestException if the guest cannot be reached
+    default void look(ProbeEngine engine) throws GuestException {
+        // Events alone matter to most.
+    }
+
+    /// Whether the guest has been paused and stays so: the run ends, and the probes stay in it.
+    default boolean leavesProbes() {
+        return false;
+    }
 
     /// The code has changed: modules came or went.
     void codeChanged(TracedCode now);

@@ -4,8 +4,10 @@ import dev.plumbline.extraction.ModuleWatch;
 import dev.plumbline.extraction.TracedCode;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.probe.ProbeEngine;
+import dev.plumbline.probe.Recording;
 import dev.plumbline.probe.RecordingMode;
 import dev.plumbline.probe.inline.InlineEngine;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -14,31 +16,23 @@ import java.util.function.Consumer;
 /// Sets the probes, hands on what they record until it is enough, and takes them out.
 final class TraceRun {
     private static final long IDLE_NANOS = 200_000L;
-    // New edges are few, and the rings hold a hundred thousand of them.
-    private static final long EDGE_IDLE_NANOS = 5_000_000L;
+    // New edges are few, and the rings hold a hundred thousand of them; looking more often would cost more than that.
+    private static final long EDGE_IDLE_NANOS = 20_000_000L;
     private static final long LOOK_NANOS = 1_000_000_000L;
 
     private final TracedKernel traced;
     private final ModuleWatch modules;
     private final TraceOutput output;
-    private final RecordingMode mode;
-    private final boolean checksIndirect;
+    private final Recording recording;
     private final Consumer<String> log;
     private int leftOut;
     private long lookedAt = System.nanoTime();
 
-    TraceRun(
-            TracedKernel traced,
-            ModuleWatch modules,
-            TraceOutput output,
-            RecordingMode mode,
-            boolean checksIndirect,
-            Consumer<String> log) {
+    TraceRun(TracedKernel traced, ModuleWatch modules, TraceOutput output, Recording recording, Consumer<String> log) {
         this.traced = traced;
         this.modules = modules;
         this.output = output;
-        this.mode = mode;
-        this.checksIndirect = checksIndirect;
+        this.recording = recording;
         this.log = log;
     }
 
@@ -48,14 +42,24 @@ final class TraceRun {
         long dropped;
         double seconds;
         try (ProbeEngine engine = InlineEngine.arm(
-                traced.kernel(), ProbeJournals.of(traced.kernel()), traced.sites(), mode, checksIndirect)) {
+                traced.kernel(),
+                ProbeJournals.of(traced.kernel()),
+                traced.sites(),
+                recording,
+                recording.checksIndirect() ? traced.code().graph().indirectSites() : List.of())) {
             log.accept("%,d probes are set%s; tracing".formatted(engine.siteCount(), checked(engine)));
             tellLeftOut(engine);
             long start = System.nanoTime();
-            while (!isEnough.getAsBoolean() && (forNanos.isEmpty() || System.nanoTime() - start < forNanos.get())) {
+            while (!isEnough.getAsBoolean()
+                    && !output.leavesProbes()
+                    && (forNanos.isEmpty() || System.nanoTime() - start < forNanos.get())) {
                 turn(engine);
             }
             modules.stop();
+            if (output.leavesProbes()) {
+                leave(engine, (System.nanoTime() - start) / 1e9);
+                return;
+            }
             engine.disarm();
             seconds = (System.nanoTime() - start) / 1e9;
             while (engine.poll(output.sink()) > 0) {
@@ -67,9 +71,20 @@ final class TraceRun {
         log.accept("%,d events, %,d dropped; every probe is out".formatted(output.eventCount(), dropped));
     }
 
+    private void leave(ProbeEngine engine, double seconds) throws GuestException {
+        engine.poll(output.sink());
+        output.settle();
+        engine.leave();
+        output.end(engine.lost(), seconds);
+    }
+
     private void turn(ProbeEngine engine) throws GuestException {
         long events = engine.poll(output.sink());
         output.settle();
+        output.look(engine);
+        if (output.leavesProbes()) {
+            return;
+        }
         tellLeftOut(engine);
         Optional<TracedCode> changed = modules.look(engine);
         if (changed.isPresent()) {
@@ -78,7 +93,7 @@ final class TraceRun {
             log.accept("modules have come or gone: %,d probes are set now".formatted(engine.siteCount()));
         }
         if (events == 0) {
-            LockSupport.parkNanos(mode == RecordingMode.EDGE ? EDGE_IDLE_NANOS : IDLE_NANOS);
+            LockSupport.parkNanos(recording.mode() == RecordingMode.EDGE ? EDGE_IDLE_NANOS : IDLE_NANOS);
         }
         // Rings of a kernel that has gone look like those of one that is idle.
         if (System.nanoTime() - lookedAt > LOOK_NANOS) {
@@ -88,14 +103,17 @@ final class TraceRun {
     }
 
     private String checked(ProbeEngine engine) {
-        if (!checksIndirect) {
+        if (!recording.checksIndirect()) {
             return "";
         }
-        long plain = traced.code().graph().indirectSites().stream()
-                .filter(site -> !site.viaThunk() && site.patched().isEmpty())
-                .count();
-        return ", %d thunks check indirect calls, %d cannot, and %,d plain indirect sites are not checked"
-                .formatted(engine.checkedThunkCount(), engine.uncheckedThunkCount(), plain);
+        return (", %d thunks and %,d plain sites check indirect calls; %d thunks and %,d sites cannot,"
+                        + " %,d wait for a task to return")
+                .formatted(
+                        engine.checkedThunkCount(),
+                        engine.checkedSiteCount(),
+                        engine.uncheckedThunkCount(),
+                        engine.uncheckedSiteCount(),
+                        engine.awaitedSiteCount());
     }
 
     private void tellLeftOut(ProbeEngine engine) {

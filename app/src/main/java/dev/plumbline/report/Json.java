@@ -8,6 +8,7 @@ import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -50,6 +51,19 @@ public final class Json {
             throw new UncheckedIOException("a PrintWriter keeps its faults to itself", e);
         }
         out.println();
+    }
+
+    /// A value in one line, without a line break.
+    ///
+    /// @param value as in [#print]
+    public static String line(Object value) {
+        StringWriter text = new StringWriter();
+        try (JsonGenerator generator = FACTORY.createGenerator(text)) {
+            write(generator, value);
+        } catch (IOException e) {
+            throw new UncheckedIOException("a StringWriter has no faults", e);
+        }
+        return text.toString();
     }
 
     /// A generator of JSON without line breaks of its own; closing it leaves `out` open.

@@ -9,14 +9,17 @@ import java.io.PrintWriter;
 import java.io.UncheckedIOException;
 
 /// Prints one flow a line as a JSON object, and a last line `{"summary":{…}}`. `syscall` is `null` for what is none;
-/// `kind` says what it is.
+/// `kind` says what it is. Where calls have times, `micros` is the time since the flow's first call.
 public final class JsonLinesFormat implements FlowFormat {
     private final PrintWriter out;
     private final JsonGenerator json;
+    private final TimeScale times;
     private final FlowNames names = new FlowNames();
 
     /// @param out where to print; flushed after each flow
-    public JsonLinesFormat(PrintWriter out) {
+    /// @param times of calls
+    public JsonLinesFormat(PrintWriter out, TimeScale times) {
+        this.times = times;
         this.out = out;
         this.json = Json.generator(out);
     }
@@ -52,6 +55,9 @@ public final class JsonLinesFormat implements FlowFormat {
         json.writeNumberField("depth", flow.depth(call));
         json.writeStringField("caller", names.caller(flow, call));
         json.writeBooleanField("indirect", flow.isIndirect(call));
+        if (times.isKnown()) {
+            json.writeNumberField("micros", times.micros(flow.timeStampCounter(0), flow.timeStampCounter(call)));
+        }
         if (flow.isTailCall(call)) {
             json.writeBooleanField("tail", true);
         }

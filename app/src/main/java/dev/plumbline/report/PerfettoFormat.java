@@ -11,8 +11,9 @@ import java.util.HashMap;
 import java.util.Map;
 
 /// Prints flows as slices on a track for each task, in the Trace Event Format (JSON object form) that Perfetto's UI
-/// and chrome://tracing open. Call events have an order but no times of their own: one event is shown as one
-/// microsecond, so that a slice is as long as the number of events until its function returned, of all tasks.
+/// and chrome://tracing open. Where calls have no times of their own, one event is shown as one microsecond, so that a
+/// slice is as long as the number of events until its function returned, of all tasks. When a function returned is
+/// known no better than by the next call in its task.
 public final class PerfettoFormat implements FlowFormat {
     private static final int MOST_NAMES = 1 << 16;
     // Behind all numbers of tasks, PID_MAX_LIMIT: every CPU has an idle task of the number 0.
@@ -20,12 +21,15 @@ public final class PerfettoFormat implements FlowFormat {
 
     private final PrintWriter out;
     private final JsonGenerator json;
+    private final TimeScale times;
     private final FlowNames names = new FlowNames();
     private final Map<Integer, String> named = new HashMap<>();
     private long[] ends = new long[256];
 
     /// @param out where to print
-    public PerfettoFormat(PrintWriter out) {
+    /// @param times of calls
+    public PerfettoFormat(PrintWriter out, TimeScale times) {
+        this.times = times;
         this.out = out;
         this.json = Json.generator(out);
         try {
@@ -44,21 +48,33 @@ public final class PerfettoFormat implements FlowFormat {
         }
         try {
             nameTask(flow);
-            long end = flow.order(calls - 1) + 1;
+            long end = start(flow, calls - 1) + 1;
             findEnds(flow, end);
-            slice(flow, FlowText.title(flow), FlowText.kind(flow), flow.order(0), end);
+            slice(flow, FlowText.title(flow), FlowText.kind(flow), start(flow, 0), end);
             json.writeNumberField("cpu", flow.cpu());
             json.writeNumberField("timeStampCounter", flow.timeStampCounter());
             json.writeBooleanField("whole", flow.isWhole());
             endSlice();
             for (int call = 0; call < calls; call++) {
-                slice(flow, names.function(flow, call), FlowText.kind(flow), flow.order(call), ends[call]);
+                slice(flow, names.function(flow, call), FlowText.kind(flow), start(flow, call), ends[call]);
                 json.writeStringField("caller", names.caller(flow, call));
                 json.writeBooleanField("indirect", flow.isIndirect(call));
                 endSlice();
             }
         } catch (IOException e) {
             throw fault(e);
+        }
+    }
+
+    private long start(Flow flow, int call) {
+        return times.isKnown() ? flow.timeStampCounter(call) : flow.order(call);
+    }
+
+    private void time(String field, long ticks) throws IOException {
+        if (times.isKnown()) {
+            json.writeNumberField(field, times.micros(0, ticks));
+        } else {
+            json.writeNumberField(field, ticks);
         }
     }
 
@@ -72,7 +88,7 @@ public final class PerfettoFormat implements FlowFormat {
         int depth = 0;
         for (int call = 0; call <= calls; call++) {
             int next = call < calls ? flow.depth(call) : 0;
-            long now = call < calls ? flow.order(call) : end;
+            long now = call < calls ? start(flow, call) : end;
             while (depth > next) {
                 ends[open[--depth]] = now;
             }
@@ -101,8 +117,8 @@ public final class PerfettoFormat implements FlowFormat {
         json.writeStringField("name", name);
         json.writeStringField("cat", category);
         json.writeStringField("ph", "X");
-        json.writeNumberField("ts", start);
-        json.writeNumberField("dur", end - start);
+        time("ts", start);
+        time("dur", end - start);
         ids(flow);
         json.writeObjectFieldStart("args");
     }

@@ -4,6 +4,7 @@ import dev.plumbline.extraction.Flow;
 import dev.plumbline.extraction.FlowNames;
 import java.io.PrintWriter;
 import java.util.Arrays;
+import java.util.Locale;
 
 /// Prints flows as trees for people, laid out like the kernel's function_graph tracer:
 /// ```
@@ -16,30 +17,38 @@ import java.util.Arrays;
 ///  0)    ls-812                  |    }
 ///  0)    ls-812                  |  }
 /// ```
+/// Where calls have times, a column says how many microseconds after the flow's first call each was made.
 /// A call that ends far below where it began ends with its name. Where a function without a probe stands between a call
 /// and the one above it, the call says where it came from.
 public final class TreeFormat implements FlowFormat {
     // 15 characters of name, a dash, at most 7 digits
     private static final int TASK_COLUMNS = 23;
+    private static final int TIME_COLUMNS = 13;
+    private static final String TIME_HEADING = "MICROSECONDS ";
+    private static final String NO_TIME = " ".repeat(TIME_COLUMNS);
     private static final String INDENT = "  ";
     /// As many lines can be seen at once.
     private static final int SCREEN_LINES = 24;
 
     private final PrintWriter out;
+    private final TimeScale times;
     private final FlowNames names = new FlowNames();
     private boolean isFirst = true;
     private int[] openCalls = new int[64];
 
     /// @param out where to print; flushed after each flow
-    public TreeFormat(PrintWriter out) {
+    /// @param times of calls
+    public TreeFormat(PrintWriter out, TimeScale times) {
         this.out = out;
+        this.times = times;
     }
 
     @Override
     public void flow(Flow flow) {
         StringBuilder text = new StringBuilder();
         if (isFirst) {
-            text.append(("# CPU  %-" + TASK_COLUMNS + "s |  FUNCTION CALLS\n").formatted("TASK-PID"));
+            String column = times.isKnown() ? TIME_HEADING : "";
+            text.append(("# CPU  %-" + TASK_COLUMNS + "s %s|  FUNCTION CALLS\n").formatted("TASK-PID", column));
             isFirst = false;
         }
         text.append('\n');
@@ -49,7 +58,7 @@ public final class TreeFormat implements FlowFormat {
         for (int call = 0; call < calls; call++) {
             int nextDepth = call + 1 < calls ? flow.depth(call + 1) : 0;
             boolean isOpen = nextDepth > flow.depth(call);
-            line(text, start, flow.depth(call))
+            line(text, start, time(flow, call), flow.depth(call))
                     .append(names.function(flow, call))
                     .append(isOpen ? "() {" : "();");
             comment(text, flow, call);
@@ -58,7 +67,7 @@ public final class TreeFormat implements FlowFormat {
                 open(flow.depth(call), call);
             }
             for (int depth = flow.depth(call) - 1; !isOpen && depth >= nextDepth; depth--) {
-                line(text, start, depth).append('}');
+                line(text, start, times.isKnown() ? NO_TIME : "", depth).append('}');
                 if (call - openCalls[depth] > SCREEN_LINES) {
                     text.append(" /* ")
                             .append(names.function(flow, openCalls[depth]))
@@ -98,11 +107,19 @@ public final class TreeFormat implements FlowFormat {
     }
 
     private static String margin(Flow flow) {
-        return String.format("%3d)   %-" + TASK_COLUMNS + "s |  ", flow.cpu(), task(flow));
+        return String.format("%3d)   %-" + TASK_COLUMNS + "s ", flow.cpu(), task(flow));
     }
 
-    private static StringBuilder line(StringBuilder text, String start, int depth) {
-        return text.append(start).repeat(INDENT, depth);
+    private String time(Flow flow, int call) {
+        if (!times.isKnown()) {
+            return "";
+        }
+        double micros = times.micros(flow.timeStampCounter(0), flow.timeStampCounter(call));
+        return String.format(Locale.ROOT, "%" + (TIME_COLUMNS - 1) + ".3f ", micros);
+    }
+
+    private static StringBuilder line(StringBuilder text, String start, String time, int depth) {
+        return text.append(start).append(time).append("|  ").repeat(INDENT, depth);
     }
 
     private void comment(StringBuilder text, Flow flow, int call) {

@@ -31,6 +31,8 @@ class GuestTracingGuestTest {
     private static final long SEED = 20_260_301;
     private static final int KILLS = 3;
     private static final String TRACING = "cd /sys/kernel/tracing; ";
+    private static final String TAKEN_BACK = " 0 functions are left";
+    private static final String LEFT = " 1 functions are left";
     private static final int NOP_BYTES = 5;
 
     @TempDir
@@ -44,24 +46,35 @@ class GuestTracingGuestTest {
                 .withCpus(cpus)
                 .withExtraQemuArguments(GuestUnderTest.ONE_THREAD))) {
             KernelText before = KernelText.of(guest);
+            TestGuest patient = guest.guest().withLimits(new ExecLimits(Duration.ofMinutes(4), Duration.ofMinutes(4)));
+            GuestPatches patches = GuestPatches.of(patient, version);
+            patches.livepatch();
+            patches.unlivepatch();
             String log = guest.console();
             int offset = guest.read(GuestTracingGuestTest::secondInstructionOfVfsRead);
-            TestGuest patient = guest.guest().withLimits(new ExecLimits(Duration.ofMinutes(4), Duration.ofMinutes(4)));
             try (RunningCommand stress = patient.start("stress 20");
                     TraceProcess trace = TraceProcess.start(guest, directory, "getppid", "nobody")) {
+                long told = trace.said(TAKEN_BACK);
                 for (int round = 0; round < 3; round++) {
                     assertThat(traced(patient, "function", "vfs_*")).contains("vfs_read <-");
                 }
-                trace.await(" 0 functions are left", 3);
+                told = awaitTakenBack(trace, told);
                 assertThat(traced(patient, "function", "")).contains("<-");
                 assertThat(traced(patient, "function_graph", "vfs_*")).contains("vfs_read");
-                trace.await(" 0 functions are left", 5);
+                told = awaitTakenBack(trace, told);
                 assertThat(probed(patient, "p:mine vfs_read")).contains("mine: (vfs_read+");
                 assertThat(probed(patient, "r:mine vfs_read")).contains("mine: (");
                 assertThat(probed(patient, "p:mine vfs_read+" + offset)).contains("mine: (vfs_read+");
                 patient.execChecked(TRACING + "for on in 1 0 1 0; do echo $on > events/sched/sched_switch/enable;"
                         + " echo $on > /proc/sys/kernel/sched_schedstats; done");
-                trace.await(" 0 functions are left", 7);
+                told = awaitTakenBack(trace, told);
+                long left = trace.said(LEFT);
+                patches.livepatch();
+                trace.await(LEFT, left + 1);
+                patches.countWithBpf();
+                patches.unlivepatch();
+                patches.countWithBpf();
+                awaitTakenBack(trace, told);
                 List<String> said = trace.end();
                 assertThat(said.getFirst()).endsWith("probes are set; tracing");
                 assertThat(stress.await().status())
@@ -92,7 +105,7 @@ class GuestTracingGuestTest {
                                 + "until [ -e /tmp/enough ]; do echo function > current_tracer && echo on;"
                                 + " echo nop > current_tracer; done");
                         TraceProcess trace = TraceProcess.start(guest, directory, "getppid", "nobody")) {
-                    trace.await(" 0 functions are left", 1);
+                    trace.await(TAKEN_BACK, 1);
                     Thread.sleep(random.nextInt(1000));
                     trace.kill();
                     guest.guest().execChecked("touch /tmp/enough");
@@ -103,6 +116,12 @@ class GuestTracingGuestTest {
             }
             assertThat(guest.console()).as("seed %d", SEED).isEqualTo(log);
         }
+    }
+
+    /// Waits until that has been said more often. Not each time room was made need be told.
+    private static long awaitTakenBack(TraceProcess trace, long before) throws Exception {
+        trace.await(TAKEN_BACK, before + 1);
+        return trace.said(TAKEN_BACK);
     }
 
     /// What a tracer of the guest has written in a moment.

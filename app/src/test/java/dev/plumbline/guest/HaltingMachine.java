@@ -122,6 +122,12 @@ final class HaltingMachine implements Machine {
         public void resume() throws GuestException {
             pausing.resume();
         }
+
+        @Override
+        public void leavePaused() throws GuestException {
+            operation();
+            pausing.leavePaused();
+        }
     }
 
     @Override

@@ -18,12 +18,7 @@ record KernelText(List<CodeRegion> regions) {
 
     /// Makes sure that the guest has this code now, once nobody is left who takes probes out of it.
     void assertBack(GuestUnderTest guest) throws Exception {
-        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
-        // One client at a time can use the monitor, so looking too early would keep the guard from its work.
-        while (isGuarded(guest)) {
-            assertThat(System.nanoTime()).as("the guard is still at work").isLessThan(deadline);
-            Thread.sleep(100);
-        }
+        awaitUnguarded(guest);
         List<CodeRegion> now = of(guest).regions();
         assertThat(now).hasSameSizeAs(regions);
         for (int i = 0; i < now.size(); i++) {
@@ -35,6 +30,16 @@ record KernelText(List<CodeRegion> regions) {
                                     ? "the kernel"
                                     : now.get(i).owner())
                     .isEqualTo(-1);
+        }
+    }
+
+    /// Waits until nobody is left who takes probes out of the guest. One client at a time can use the monitor, so
+    /// looking too early would keep the guard from its work.
+    static void awaitUnguarded(GuestUnderTest guest) throws Exception {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
+        while (isGuarded(guest)) {
+            assertThat(System.nanoTime()).as("the guard is still at work").isLessThan(deadline);
+            Thread.sleep(100);
         }
     }
 

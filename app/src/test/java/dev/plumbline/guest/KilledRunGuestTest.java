@@ -39,7 +39,7 @@ class KilledRunGuestTest {
                         GuestOptions.DEFAULT.withKernel(version).withCpus(cpus));
                 RunningCommand stress = guest.guest()
                         .withLimits(ExecLimits.DEFAULT.withTotal(Duration.ofMinutes(10)))
-                        .start("stress 390")) {
+                        .start("stress 390 10")) {
             List<CodeRegion> before = guest.read(kernel -> kernel.code().regions());
             String log = guest.console();
             long start = System.nanoTime();

@@ -2,7 +2,6 @@ package dev.plumbline.guest;
 
 import dev.plumbline.command.Plumbline;
 import java.io.IOException;
-import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -16,7 +15,7 @@ import java.util.List;
 record LauncherForTests(Path directory) {
 
     /// A command that runs, and what it says to standard error.
-    record Command(Process process, Path errors) {
+    record Command(Process process, Path output, Path errors) {
 
         List<String> errorLines() throws IOException {
             return Files.readAllLines(errors);
@@ -35,15 +34,21 @@ record LauncherForTests(Path directory) {
         }
     }
 
+    /// What a command has printed until now.
+    static List<String> outLines(Command command) throws IOException {
+        return Files.readAllLines(command.output());
+    }
+
     Command start(String... arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of(launcher().toString()));
         command.addAll(List.of(arguments));
+        Path output = Files.createTempFile(directory, "output", "");
         Path errors = Files.createTempFile(directory, "errors", "");
         Process process = new ProcessBuilder(command)
-                .redirectOutput(Redirect.DISCARD)
+                .redirectOutput(output.toFile())
                 .redirectError(errors.toFile())
                 .start();
-        return new Command(process, errors);
+        return new Command(process, output, errors);
     }
 
     /// The launcher, made at the first call.
@@ -53,7 +58,7 @@ record LauncherForTests(Path directory) {
             Files.writeString(launcher, """
                     #!/bin/sh
                     exec '%s/bin/java' --enable-native-access=ALL-UNNAMED -XX:+UseSerialGC -Dplumbline.launcher="$0" \\
-                      -cp '%s' %s "$@"
+                      -Dslf4j.internal.verbosity=ERROR -cp '%s' %s "$@"
                     """.formatted(
                     System.getProperty("java.home"), System.getProperty("java.class.path"), Plumbline.class.getName()));
             Files.setPosixFilePermissions(launcher, PosixFilePermissions.fromString("rwxr-xr-x"));

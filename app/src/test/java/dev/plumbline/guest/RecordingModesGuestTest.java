@@ -9,6 +9,7 @@ import dev.plumbline.machine.Machine;
 import dev.plumbline.machine.qemu.QemuMachine;
 import dev.plumbline.probe.CallEventSink;
 import dev.plumbline.probe.ProbeJournal;
+import dev.plumbline.probe.Recording;
 import dev.plumbline.probe.RecordingMode;
 import dev.plumbline.probe.inline.InlineEngine;
 import dev.plumbline.testbed.GuestKernel;
@@ -33,6 +34,10 @@ class RecordingModesGuestTest {
     private static final int GETPPID = 110;
     private static final long FULL_RINGS_MILLIS = 100;
     private static final long GIVING_UP_MILLIS = 4_000;
+    /// The wait ends after so many ticks of the time stamp counter, of whichever speed: half a second at 2 GHz.
+    private static final long WAITED_FOR_NANOS = 200_000_000;
+
+    private static final int MOST_ATTEMPTS = 3;
 
     @TempDir
     private Path directory;
@@ -115,38 +120,64 @@ class RecordingModesGuestTest {
                 RunningCommand stress = guest.guest().start("stress 20");
                 Machine machine = QemuMachine.attach(guest.guest().qmpSocket())) {
             LinuxKernel kernel = LinuxKernel.open(machine);
-            Told told = new Told();
             String log = guest.console();
-            try (InlineEngine engine = arm(kernel, RecordingMode.LOSSLESS)) {
-                for (int pause = 0; pause < 3; pause++) {
-                    poll(engine, told, 300);
-                    Thread.sleep(FULL_RINGS_MILLIS);
-                }
-                poll(engine, told, 300);
-                assertThat(told.lost).as("lost while the guest waits").isZero();
-                assertThat(told.calls).as("more than the rings hold").isGreaterThan(cpus * 131_072L);
-                Thread.sleep(GIVING_UP_MILLIS);
-                assertThat(guest.guest().execChecked("echo alive").strip()).isEqualTo("alive");
-                finish(engine, told);
+            // A host that is busy may keep the reader away for longer than it is waited for.
+            int attempts = 0;
+            while (!waits(guest, kernel, cpus)) {
+                assertThat(++attempts)
+                        .as("attempts that the host was too busy for")
+                        .isLessThan(MOST_ATTEMPTS);
             }
-            assertThat(told.lost).as("lost when nobody read").isPositive();
             assertThat(stress.await().status()).isZero();
             assertThat(guest.console()).isEqualTo(log);
         }
     }
 
-    private InlineEngine arm(LinuxKernel kernel, RecordingMode mode) throws GuestException {
-        ProbeJournal journal = new ProbeJournal(directory, kernel.identity().bootMark());
-        return InlineEngine.arm(kernel, journal, ProbeSites.every(kernel), mode, true);
+    private boolean waits(GuestUnderTest guest, LinuxKernel kernel, int cpus) throws Exception {
+        Told told = new Told();
+        long longestAway = 0;
+        try (InlineEngine engine = arm(kernel, RecordingMode.LOSSLESS)) {
+            for (int pause = 0; pause < 3; pause++) {
+                longestAway = Math.max(longestAway, poll(engine, told, 300));
+                long left = System.nanoTime();
+                Thread.sleep(FULL_RINGS_MILLIS);
+                engine.poll(told);
+                longestAway = Math.max(longestAway, System.nanoTime() - left);
+            }
+            longestAway = Math.max(longestAway, poll(engine, told, 300));
+            if (told.lost > 0 && longestAway > WAITED_FOR_NANOS) {
+                finish(engine, told);
+                return false;
+            }
+            assertThat(told.lost).as("lost while the guest waits").isZero();
+            assertThat(told.calls).as("more than the rings hold").isGreaterThan(cpus * 131_072L);
+            Thread.sleep(GIVING_UP_MILLIS);
+            assertThat(guest.guest().execChecked("echo alive").strip()).isEqualTo("alive");
+            finish(engine, told);
+        }
+        assertThat(told.lost).as("lost when nobody read").isPositive();
+        return true;
     }
 
-    private static void poll(InlineEngine engine, Told told, long millis) throws Exception {
-        long end = System.nanoTime() + millis * 1_000_000;
-        while (System.nanoTime() < end) {
+    private InlineEngine arm(LinuxKernel kernel, RecordingMode mode) throws GuestException {
+        ProbeJournal journal = new ProbeJournal(directory, kernel.identity().bootMark());
+        return InlineEngine.arm(kernel, journal, ProbeSites.every(kernel), new Recording(mode, true));
+    }
+
+    // Tells the longest time from one reading to the next, in nanoseconds.
+    private static long poll(InlineEngine engine, Told told, long millis) throws Exception {
+        long start = System.nanoTime();
+        long last = start;
+        long longest = 0;
+        while (last - start < millis * 1_000_000) {
             if (engine.poll(told) == 0) {
                 Thread.sleep(1);
             }
+            long now = System.nanoTime();
+            longest = Math.max(longest, now - last);
+            last = now;
         }
+        return longest;
     }
 
     private static void finish(InlineEngine engine, Told told) throws GuestException {

@@ -39,50 +39,91 @@ class TraceGuestTest {
         return new LauncherForTests(directory).start(arguments);
     }
 
-    @ParameterizedTest
-    @EnumSource
-    void flowsAreThoseOfTheProgram(GuestKernel version) throws Exception {
-        try (GuestUnderTest guest = GuestUnderTest.boot(
-                        GuestOptions.DEFAULT.withKernel(version).withCpus(2));
-                RunningCommand _ = guest.guest().start("syscall-loop 60s")) {
-            Path file = directory.resolve("flows");
+    // A guest's own clock and the time stamp counter tell the same, but for what the clock's rate is corrected by.
+    private void timesAreThoseOfTheGuest(GuestUnderTest guest) throws Exception {
+        Path file = directory.resolve("times");
+        try (RunningCommand _ = guest.guest().start("while :; do sleep 0.2; done")) {
             LauncherForTests.Command trace = start(
                     "trace",
                     guest.vm(),
                     "--syscall",
-                    "getppid",
-                    "--comm",
-                    "syscall-loop",
+                    "clock_nanosleep",
                     "--for",
                     "1s",
+                    "--times",
                     "--format",
                     "jsonl",
                     "-o",
                     file.toString());
             assertThat(trace.process().waitFor(120, TimeUnit.SECONDS)).isTrue();
             assertThat(trace.process().exitValue()).isZero();
-            List<JsonNode> lines = new ArrayList<>();
-            for (String line : Files.readAllLines(file)) {
-                lines.add(new ObjectMapper().readTree(line));
-            }
-            JsonNode summary = lines.removeLast().path("summary");
-            assertThat(summary.path("flows").asInt()).isEqualTo(lines.size()).isPositive();
-            assertThat(lines)
-                    .filteredOn(flow -> flow.path("whole").asBoolean())
-                    .isNotEmpty()
-                    .allSatisfy(flow -> {
-                        assertThat(flow.path("syscall").asText()).isEqualTo("getppid");
-                        assertThat(flow.path("comm").asText()).isEqualTo("syscall-loop");
-                        assertThat(flow.path("calls").path(0).path("function").asText())
-                                .isEqualTo("__x64_sys_getppid");
-                        assertThat(flow.path("calls")).anySatisfy(call -> {
-                            assertThat(call.path("function").asText()).isEqualTo("__task_pid_nr_ns");
-                            assertThat(call.path("depth").asInt()).isEqualTo(1);
-                            assertThat(call.path("caller").asText()).startsWith("__x64_sys_getppid+0x");
-                            assertThat(call.path("indirect").asBoolean()).isFalse();
-                        });
-                    });
         }
+        List<JsonNode> ended = new ArrayList<>();
+        for (String line : Files.readAllLines(file)) {
+            JsonNode flow = new ObjectMapper().readTree(line);
+            if (flow.path("whole").asBoolean() && flow.path("ended").asBoolean()) {
+                ended.add(flow.path("calls"));
+            }
+        }
+        assertThat(ended).isNotEmpty().allSatisfy(calls -> {
+            assertThat(calls.path(0).path("micros").asDouble()).isZero();
+            List<Double> micros = new ArrayList<>();
+            calls.forEach(call -> micros.add(call.path("micros").asDouble()));
+            assertThat(micros).isSorted();
+            assertThat(calls.path(calls.size() - 1).path("micros").asDouble()).isGreaterThan(198_000);
+        });
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void flowsAreThoseOfTheProgram(GuestKernel version) throws Exception {
+        try (GuestUnderTest guest =
+                GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(2))) {
+            try (RunningCommand _ = guest.guest().start("syscall-loop 60s")) {
+                callsAreThoseOfTheProgram(guest);
+            }
+            timesAreThoseOfTheGuest(guest);
+        }
+    }
+
+    private void callsAreThoseOfTheProgram(GuestUnderTest guest) throws Exception {
+        Path file = directory.resolve("flows");
+        LauncherForTests.Command trace = start(
+                "trace",
+                guest.vm(),
+                "--syscall",
+                "getppid",
+                "--comm",
+                "syscall-loop",
+                "--for",
+                "1s",
+                "--format",
+                "jsonl",
+                "-o",
+                file.toString());
+        assertThat(trace.process().waitFor(120, TimeUnit.SECONDS)).isTrue();
+        assertThat(trace.process().exitValue()).isZero();
+        List<JsonNode> lines = new ArrayList<>();
+        for (String line : Files.readAllLines(file)) {
+            lines.add(new ObjectMapper().readTree(line));
+        }
+        JsonNode summary = lines.removeLast().path("summary");
+        assertThat(summary.path("flows").asInt()).isEqualTo(lines.size()).isPositive();
+        assertThat(lines)
+                .filteredOn(flow -> flow.path("whole").asBoolean())
+                .isNotEmpty()
+                .allSatisfy(flow -> {
+                    assertThat(flow.path("syscall").asText()).isEqualTo("getppid");
+                    assertThat(flow.path("comm").asText()).isEqualTo("syscall-loop");
+                    assertThat(flow.path("calls").path(0).path("function").asText())
+                            .isEqualTo("__x64_sys_getppid");
+                    assertThat(flow.path("calls")).anySatisfy(call -> {
+                        assertThat(call.path("function").asText()).isEqualTo("__task_pid_nr_ns");
+                        assertThat(call.path("depth").asInt()).isEqualTo(1);
+                        assertThat(call.path("caller").asText()).startsWith("__x64_sys_getppid+0x");
+                        assertThat(call.path("indirect").asBoolean()).isFalse();
+                    });
+                });
     }
 
     @ParameterizedTest

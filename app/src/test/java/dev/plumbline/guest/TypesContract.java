@@ -58,6 +58,10 @@ interface TypesContract {
         Snapshot.of(kernel);
         kernel.taskStacks();
         kernel.perCpuPlaces();
+        kernel.ftraceUsers();
+        kernel.kprobeHandlers();
+        kernel.unlistedModules();
+        kernel.staticKeyTargets();
         assertThat(new TaskStructs(kernel)).isNotNull();
         return kernel.types();
     }

@@ -74,7 +74,7 @@ class FlowFormatsTest {
 
     @Test
     void aTreeLooksLikeThatOfFunctionGraph() {
-        print(TreeFormat::new);
+        print(out -> new TreeFormat(out, TimeScale.NONE));
         assertThat(printed.toString()).isEqualTo("""
                 # CPU  TASK-PID                |  FUNCTION CALLS
 
@@ -102,7 +102,7 @@ class FlowFormatsTest {
 
     @Test
     void jsonLinesKeepTheContract() throws Exception {
-        List<String> lines = print(JsonLinesFormat::new);
+        List<String> lines = print(out -> new JsonLinesFormat(out, TimeScale.NONE));
         assertThat(lines).hasSize(4);
         JsonNode flow = new ObjectMapper().readTree(lines.get(1));
         assertThat(flow.get("syscall").asText()).isEqualTo("getdents64");
@@ -114,6 +114,38 @@ class FlowFormatsTest {
         assertThat(new ObjectMapper().readTree(lines.get(0)).get("syscall").isNull())
                 .isTrue();
         assertThat(lines.get(3)).isEqualTo("{\"summary\":{\"events\":1234,\"dropped\":5,\"flows\":3,\"seconds\":2.5}}");
+    }
+
+    @Test
+    void whereCallsHaveTimesEachLineSaysWhenItWas() throws Exception {
+        FlowFormat tree = new TreeFormat(new PrintWriter(printed), new TimeScale(4));
+        FlowBuilder builder = new FlowBuilder(kernel.code(), _ -> LS, 1, tree);
+        builder.time(0, 1_000_000);
+        event(builder, "__x64_sys_getdents64", "do_syscall_64", 0, 200);
+        builder.time(0, 1_000_006);
+        event(builder, "iterate_dir", "__x64_sys_getdents64", 1, 300);
+        builder.finish();
+        assertThat(printed.toString().lines().skip(3))
+                .containsExactly(
+                        "  0)   l?s-812                        0.000 |  __x64_sys_getdents64() {",
+                        "  0)   l?s-812                        1.500 |    iterate_dir();",
+                        "  0)   l?s-812                              |  }");
+
+        StringWriter lines = new StringWriter();
+        builder = new FlowBuilder(
+                kernel.code(), _ -> LS, 1, new JsonLinesFormat(new PrintWriter(lines), new TimeScale(4)));
+        builder.time(0, 1_000_000);
+        event(builder, "__x64_sys_getdents64", "do_syscall_64", 0, 200);
+        builder.time(0, 1_000_006);
+        event(builder, "iterate_dir", "__x64_sys_getdents64", 1, 300);
+        builder.finish();
+        assertThat(new ObjectMapper()
+                        .readTree(lines.toString())
+                        .get("calls")
+                        .get(1)
+                        .get("micros")
+                        .asDouble())
+                .isEqualTo(1.5);
     }
 
     @Test
@@ -129,7 +161,7 @@ class FlowFormatsTest {
 
     @Test
     void perfettosSlicesNestByOrder() throws Exception {
-        print(PerfettoFormat::new);
+        print(out -> new PerfettoFormat(out, TimeScale.NONE));
         JsonNode events = new ObjectMapper().readTree(printed.toString()).get("traceEvents");
         assertThat(slice(events, "getdents64")).isEqualTo("0+8");
         assertThat(slice(events, "__x64_sys_getdents64")).isEqualTo("0+8");
@@ -154,7 +186,7 @@ class FlowFormatsTest {
 
     @Test
     void aCallThatEndsFarBelowItsBeginningEndsWithItsName() {
-        FlowFormat tree = new TreeFormat(new PrintWriter(printed));
+        FlowFormat tree = new TreeFormat(new PrintWriter(printed), TimeScale.NONE);
         FlowBuilder builder = new FlowBuilder(kernel.code(), _ -> LS, 1, tree);
         event(builder, "__x64_sys_getdents64", "do_syscall_64", 0, 200);
         event(builder, "iterate_dir", "__x64_sys_getdents64", 1, 300);
@@ -168,7 +200,7 @@ class FlowFormatsTest {
 
     @Test
     void idleTasksOfSeveralCpusHaveATrackEach() throws Exception {
-        FlowFormat perfetto = new PerfettoFormat(new PrintWriter(printed));
+        FlowFormat perfetto = new PerfettoFormat(new PrintWriter(printed), TimeScale.NONE);
         TaskIdentity idle = new TaskIdentity(0, 0, "swapper", true, STACK);
         FlowBuilder builder = new FlowBuilder(kernel.code(), _ -> idle, 2, perfetto);
         for (int cpu = 0; cpu < 2; cpu++) {

@@ -9,7 +9,7 @@ import java.nio.file.Path;
 
 /// How long a process has run on cores, to the nanosecond: the first number of `/proc/PID/task/TID/schedstat`
 /// (Documentation/scheduler/sched-stats.rst).
-final class CoreTime {
+public final class CoreTime {
     private CoreTime() {}
 
     /// Nanoseconds that this thread has run.
@@ -18,7 +18,7 @@ final class CoreTime {
     }
 
     /// Seconds of all its threads that have not ended.
-    static double seconds(long pid) throws IOException {
+    public static double seconds(long pid) throws IOException {
         long nanos = 0;
         try (DirectoryStream<Path> threads = Files.newDirectoryStream(Path.of("/proc/" + pid + "/task"))) {
             for (Path thread : threads) {

@@ -51,7 +51,7 @@ public class FlowBenchmark {
     @AuxCounters
     @State(Scope.Thread)
     public static class Counters {
-        private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
+        static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
 
         /// Events that became flows.
         public long events;

@@ -1,6 +1,7 @@
 package dev.plumbline.bench;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.plumbline.probe.inline.EmptyProbes;
 import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.GuestOptions;
 import dev.plumbline.testbed.TestGuest;
@@ -13,7 +14,8 @@ import java.util.List;
 import java.util.Map;
 
 /// What tracing costs a guest that runs the fixed loop of system calls, and the monitor host. Each round runs the loop
-/// without probes, with all of them in each mode, and with the kernel's own function tracer, one after the other.
+/// without probes, with calls that return at once, with probes in each mode, and with the kernel's own function tracer,
+/// one after the other.
 public final class Tracing implements AutoCloseable {
     private static final String TRACER = "echo %s >/sys/kernel/tracing/current_tracer";
     private static final double LOOP_SECONDS = 2;
@@ -24,12 +26,13 @@ public final class Tracing implements AutoCloseable {
     private final Stops stops;
     private final Map<String, List<Double>> measured = new LinkedHashMap<>();
 
-    private Tracing(String plumbline, String kernel) throws IOException {
+    private Tracing(String plumbline, String kernel, String kernelArguments) throws IOException {
         this.plumbline = plumbline;
         directory = Files.createTempDirectory("plumbline-bench-");
         Path socket = directory.resolve("qmp");
         GuestOptions options = GuestOptions.DEFAULT
                 .withKernel(GuestKernel.ofSeries(kernel).orElseThrow())
+                .withAppend(kernelArguments)
                 .withExtraQemuArguments("-qmp", "unix:" + socket + ",server=on,wait=off");
         guest = TestGuest.boot("bench-" + ProcessHandle.current().pid(), options);
         stops = new Stops(socket);
@@ -37,10 +40,11 @@ public final class Tracing implements AutoCloseable {
 
     /// Prints a line for each figure: its name, a tab, the median of all rounds.
     ///
-    /// @param arguments the launcher, the kernel's series, how many rounds
+    /// @param arguments the launcher, the kernel's series, how many rounds, maybe arguments for the guest's kernel
     public static void main(String[] arguments) throws Exception {
         int rounds = Integer.parseInt(arguments[2]);
-        try (Tracing tracing = new Tracing(arguments[0], arguments[1])) {
+        String kernelArguments = arguments.length > 3 ? arguments[3] : "";
+        try (Tracing tracing = new Tracing(arguments[0], arguments[1], kernelArguments)) {
             for (int round = 0; round < rounds; round++) {
                 tracing.round();
             }
@@ -56,10 +60,19 @@ public final class Tracing implements AutoCloseable {
     private void round() throws IOException, InterruptedException {
         double none = loop().micros();
         keep("none", none);
+        try (EmptyProbes _ = new EmptyProbes(guest.qmpSocket())) {
+            loop();
+            double empty = loop().micros();
+            keep("empty", empty);
+            keep("empty ratio", empty / none);
+        }
         double full = mode("full", List.of(), none);
         if (TraceRun.has(plumbline, "--mode")) {
             mode("edge", List.of("--mode", "edge"), none);
             mode("lossless", List.of("--mode", "lossless"), none);
+        }
+        if (TraceRun.has(plumbline, "--check-indirect")) {
+            keep("checks to full", mode("checks", List.of("--check-indirect"), none) / full);
         }
         guest.execChecked(TRACER.formatted("function"));
         double tracer = loop().micros();
@@ -77,8 +90,11 @@ public final class Tracing implements AutoCloseable {
         stops.soFar();
         try (TraceRun trace = new TraceRun(plumbline, "qemu:" + guest.name(), options)) {
             keepPauses(mode + " arm");
-            // The first loop warms both sides up.
-            long iterations = loop().iterations();
+            // The first loops warm both sides up: this side longer where it has next to nothing to do.
+            long iterations = 0;
+            for (int warmUp = mode.equals("edge") ? 5 : 1; warmUp > 0; warmUp--) {
+                iterations += loop().iterations();
+            }
             double before = trace.coreSeconds();
             Loop loop = loop();
             double host = trace.coreSeconds() - before;

@@ -1,0 +1,99 @@
+package dev.plumbline.command;
+
+import dev.plumbline.callgraph.CallGraph;
+import dev.plumbline.extraction.EdgeBuilder;
+import dev.plumbline.extraction.TaskStructs;
+import dev.plumbline.extraction.TracedCode;
+import dev.plumbline.kernel.LinuxKernel;
+import dev.plumbline.learning.Model;
+import dev.plumbline.machine.GuestException;
+import dev.plumbline.monitoring.Alert;
+import dev.plumbline.monitoring.AlertLog;
+import dev.plumbline.monitoring.CallKinds;
+import dev.plumbline.monitoring.CodeIntegrity;
+import dev.plumbline.monitoring.EdgeComparison;
+import dev.plumbline.monitoring.GeneratedCode;
+import dev.plumbline.monitoring.NamedTailCalls;
+import dev.plumbline.probe.CallEventSink;
+import dev.plumbline.probe.ProbeEngine;
+import dev.plumbline.report.MonitorSummary;
+
+/// Compares what runs with a model, looks after the code beside it, and does what is to be done about alerts.
+final class MonitorOutput implements TraceOutput {
+    private static final long LOOK_NANOS = 500_000_000L;
+
+    private final AlertLog alerts;
+    private final AlertResponse response;
+    private final GeneratedCode own;
+    private final NamedTailCalls tails;
+    private final EdgeBuilder edges;
+    private final CodeIntegrity integrity;
+    private long nextLookNanos = System.nanoTime();
+    private boolean isPaused;
+    private MonitorSummary summary;
+
+    /// @param traced as it is before any probe is set
+    MonitorOutput(TracedKernel traced, Model model, AlertLog alerts, AlertResponse response) throws GuestException {
+        LinuxKernel kernel = traced.kernel();
+        CallGraph graph = traced.code().graph();
+        this.alerts = alerts;
+        this.response = response;
+        this.tails = new NamedTailCalls(graph);
+        CallKinds kinds = new CallKinds(kernel.types().prototypes());
+        this.own = new GeneratedCode(kernel);
+        EdgeComparison comparison = new EdgeComparison(model, kinds, own, tails, this::raise);
+        this.edges = new EdgeBuilder(traced.code(), traced.calls(), new TaskStructs(kernel), comparison);
+        this.integrity = new CodeIntegrity(kernel, graph, this::raise);
+    }
+
+    private void raise(Alert alert) {
+        alerts.raise(alert).ifPresent(response::raised);
+    }
+
+    @Override
+    public CallEventSink sink() {
+        return edges;
+    }
+
+    @Override
+    public void settle() {
+        // Edges do not wait for each other.
+    }
+
+    @Override
+    public void look(ProbeEngine engine) throws GuestException {
+        own.look();
+        if (System.nanoTime() - nextLookNanos >= 0) {
+            integrity.look(engine.written());
+            nextLookNanos = System.nanoTime() + LOOK_NANOS;
+        }
+        isPaused |= response.act();
+    }
+
+    @Override
+    public boolean leavesProbes() {
+        return isPaused;
+    }
+
+    @Override
+    public void codeChanged(TracedCode now) {
+        edges.codeChanged(now);
+        tails.codeChanged(now.graph());
+        integrity.codeChanged(now.graph());
+    }
+
+    @Override
+    public long eventCount() {
+        return edges.eventCount();
+    }
+
+    @Override
+    public void end(long dropped, double seconds) {
+        summary = MonitorSummary.of(edges.eventCount(), dropped, alerts, seconds);
+    }
+
+    /// What came of it, when it has ended.
+    MonitorSummary summary() {
+        return summary;
+    }
+}

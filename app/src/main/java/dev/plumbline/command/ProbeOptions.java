@@ -1,0 +1,72 @@
+package dev.plumbline.command;
+
+import dev.plumbline.extraction.Whitelist;
+import dev.plumbline.kernel.LinuxKernel;
+import dev.plumbline.kernel.SystemCall;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/// The options that say which system calls are of interest, and which functions get a probe.
+final class ProbeOptions {
+    @Option(names = "--syscall", paramLabel = "A,B", split = ",", description = "Only these system calls")
+    private List<String> systemCalls = List.of();
+
+    @Option(
+            names = "--functions",
+            defaultValue = "all",
+            description = {
+                "Which functions get a probe: all, so that trees are whole (default, also with --syscall);",
+                "reachable: what the system calls of --syscall reach by direct calls, and all that only pointers lead "
+                        + "to, with what it reaches;",
+                "direct: what they reach by direct calls only: the guest runs faster and little is lost, but what "
+                        + "lies behind pointers is not shown"
+            })
+    private TracedFunctions functions;
+
+    @Option(
+            names = "--whitelist",
+            paramLabel = "FILE",
+            description = "Set no probes on the functions this file names; 'shipped' for the list that comes along")
+    private String whitelist;
+
+    /// What was chosen of a kernel.
+    ///
+    /// @param traced the kernel and where probes go
+    /// @param systemCalls the kernel's names of the system calls of interest; none for all
+    record Choice(TracedKernel traced, Set<String> systemCalls) {}
+
+    /// @throws ParameterException if the options do not go together
+    void verify(CommandSpec spec) {
+        if (functions != TracedFunctions.all && systemCalls.isEmpty()) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--functions " + functions + " needs system calls to start from: add --syscall");
+        }
+    }
+
+    Choice of(LinuxKernel kernel) throws IOException {
+        List<SystemCall> calls = kernel.systemCalls();
+        List<SystemCall> wanted = new ArrayList<>();
+        for (String name : systemCalls) {
+            wanted.add(SystemCallNames.find(calls, name));
+        }
+        Whitelist leftOut = whitelist();
+        TracedKernel traced = TracedKernel.of(
+                kernel, calls, graph -> functions.of(graph, calls, wanted).without(leftOut));
+        return new Choice(traced, wanted.stream().map(SystemCall::name).collect(Collectors.toSet()));
+    }
+
+    private Whitelist whitelist() throws IOException {
+        if (whitelist == null) {
+            return Whitelist.NONE;
+        }
+        return whitelist.equals("shipped") ? Whitelist.own() : Whitelist.read(Path.of(whitelist));
+    }
+}

@@ -1,0 +1,140 @@
+package dev.plumbline.guest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.plumbline.learning.Model;
+import dev.plumbline.learning.ModelFile;
+import dev.plumbline.monitoring.Alert;
+import dev.plumbline.monitoring.Severity;
+import dev.plumbline.testbed.ExecResult;
+import dev.plumbline.testbed.GuestKernel;
+import dev.plumbline.testbed.GuestOptions;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/// What is normal is learnt in one boot; in the next one the same is done, then what an administrator does, then what
+/// an
+/// attacker does.
+@Tag("guest")
+@Timeout(600)
+class DetectionGuestTest {
+    private static final int LEARNING_SECONDS = 20;
+    /// Functions of a module that has come get probes within a second.
+    private static final long JOINING_MILLIS = 1200;
+
+    private static final List<String> ADMINISTRATION = List.of(
+            "modprobe dummy && sleep 1 && rmmod dummy",
+            "cd /sys/kernel/tracing && echo function > current_tracer && sleep 0.5 && echo nop > current_tracer",
+            "cd /sys/kernel/tracing && echo 'p:seen vfs_read' > kprobe_events && echo 1 > events/kprobes/seen/enable"
+                    + " && ls / > /dev/null && echo 0 > events/kprobes/seen/enable && echo > kprobe_events",
+            "cd /sys/kernel/tracing/events/sched/sched_wakeup && echo 1 > enable && sleep 0.2 && echo 0 > enable",
+            "cd /sys/devices/system/cpu/cpu1 && echo 0 > online && sleep 0.5 && echo 1 > online");
+
+    private static final DetectionTable TABLE = new DetectionTable();
+
+    @TempDir
+    private Path directory;
+
+    @BeforeAll
+    static void forget() throws IOException {
+        TABLE.forget();
+    }
+
+    @AfterAll
+    static void write() throws IOException {
+        TABLE.write();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void attacksAreReportedAndAdministrationIsNot(GuestKernel version) throws Exception {
+        GuestOptions options =
+                GuestOptions.DEFAULT.withKernel(version).withCpus(2).withExtraQemuArguments(GuestUnderTest.ONE_THREAD);
+        Model model;
+        try (GuestUnderTest guest = GuestUnderTest.boot(options)) {
+            model = learn(guest);
+        }
+        try (GuestUnderTest guest = GuestUnderTest.boot(options)) {
+            TestModules modules = AttackModule.built(guest.guest(), version);
+            work(guest);
+            try (MonitoredGuest monitored = MonitoredGuest.start(guest, model, directory)) {
+                assertThat(above(monitored.during(() -> work(guest))))
+                        .as("learnt work")
+                        .isEmpty();
+                for (String command : ADMINISTRATION) {
+                    assertThat(above(monitored.during(() -> run(guest, command))))
+                            .as(command)
+                            .isEmpty();
+                }
+                for (AttackModule attack : AttackModule.values()) {
+                    List<Alert> alerts = monitored.during(() -> attack(guest, modules, attack));
+                    assertThat(above(alerts))
+                            .as("alerts of %s", attack)
+                            .anyMatch(alert -> alert.severity().compareTo(Severity.HIGH) >= 0 && names(alert, attack));
+                    TABLE.add(attack, version, alerts);
+                }
+            }
+        }
+    }
+
+    private Model learn(GuestUnderTest guest) throws Exception {
+        work(guest);
+        Path file = directory.resolve("model");
+        LauncherForTests.Command learn = new LauncherForTests(directory)
+                .start("learn", guest.vm(), "--model", file.toString(), "--for", LEARNING_SECONDS + "s");
+        learn.awaitError("tracing");
+        while (learn.process().isAlive()) {
+            work(guest);
+        }
+        assertThat(learn.process().waitFor(60, TimeUnit.SECONDS)).isTrue();
+        assertThat(learn.process().exitValue())
+                .as(learn.errorLines().toString())
+                .isZero();
+        return ModelFile.read(file);
+    }
+
+    private static void work(GuestUnderTest guest) throws IOException {
+        for (AttackModule attack : AttackModule.values()) {
+            guest.guest().execChecked(attack.trigger());
+        }
+        guest.guest().execChecked("syscall-loop 200");
+    }
+
+    private static void run(GuestUnderTest guest, String command) throws Exception {
+        ExecResult result = guest.guest().exec(command);
+        assertThat(result.status()).as(command + ": " + result.stderrText()).isZero();
+        Thread.sleep(JOINING_MILLIS);
+    }
+
+    private static void attack(GuestUnderTest guest, TestModules modules, AttackModule attack) throws Exception {
+        attack.load(modules);
+        Thread.sleep(JOINING_MILLIS);
+        guest.guest().execChecked(attack.trigger());
+        Thread.sleep(JOINING_MILLIS);
+        attack.unload(modules);
+        // Its module's memory may be the next one's.
+        Thread.sleep(JOINING_MILLIS);
+    }
+
+    private static List<Alert> above(List<Alert> alerts) {
+        return alerts.stream()
+                .filter(alert -> alert.severity().compareTo(Severity.LOW) > 0)
+                .toList();
+    }
+
+    static boolean names(Alert alert, AttackModule attack) {
+        return attack.hooked().stream()
+                .anyMatch(function -> alert.function().contains(function)
+                        || alert.title().contains(function)
+                        || alert.evidence().toString().contains(function));
+    }
+}

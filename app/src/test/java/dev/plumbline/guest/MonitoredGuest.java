@@ -1,0 +1,143 @@
+package dev.plumbline.guest;
+
+import dev.plumbline.callgraph.CallGraph;
+import dev.plumbline.extraction.EdgeBuilder;
+import dev.plumbline.extraction.FunctionSelection;
+import dev.plumbline.extraction.ModuleWatch;
+import dev.plumbline.extraction.TaskStructs;
+import dev.plumbline.extraction.TracedCode;
+import dev.plumbline.kernel.FrameSizes;
+import dev.plumbline.kernel.KernelCode;
+import dev.plumbline.kernel.LinuxKernel;
+import dev.plumbline.kernel.SystemCall;
+import dev.plumbline.learning.Model;
+import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.Machine;
+import dev.plumbline.machine.qemu.QemuMachine;
+import dev.plumbline.monitoring.Alert;
+import dev.plumbline.monitoring.CallKinds;
+import dev.plumbline.monitoring.CodeIntegrity;
+import dev.plumbline.monitoring.EdgeComparison;
+import dev.plumbline.monitoring.GeneratedCode;
+import dev.plumbline.monitoring.NamedTailCalls;
+import dev.plumbline.probe.ProbeJournal;
+import dev.plumbline.probe.Recording;
+import dev.plumbline.probe.RecordingMode;
+import dev.plumbline.probe.inline.InlineEngine;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+
+/// A guest in edge mode, whose calls are compared with a model and whose code is looked after. For one thread.
+final class MonitoredGuest implements AutoCloseable {
+    private static final long LOOK_NANOS = 500_000_000L;
+
+    private final Machine machine;
+    private final Map<String, Alert> alerts = new LinkedHashMap<>();
+    private final GeneratedCode own;
+    private final NamedTailCalls tails;
+    private final EdgeBuilder edges;
+    private final CodeIntegrity integrity;
+    private final ModuleWatch watch;
+    private final InlineEngine engine;
+    private long nextLook = System.nanoTime();
+
+    /// Work in the guest.
+    interface Work {
+        void run() throws Exception;
+    }
+
+    private MonitoredGuest(Machine machine, Model model, Path directory) throws GuestException {
+        this.machine = machine;
+        LinuxKernel kernel = LinuxKernel.open(machine);
+        KernelCode code = kernel.code();
+        CallGraph graph = CallGraph.of(code);
+        FrameSizes frames = kernel.frameSizes();
+        List<SystemCall> calls = kernel.systemCalls();
+        tails = new NamedTailCalls(graph);
+        own = new GeneratedCode(kernel);
+        CallKinds kinds = new CallKinds(kernel.types().prototypes());
+        EdgeComparison comparison = new EdgeComparison(model, kinds, own, tails, this::keep);
+        edges = new EdgeBuilder(TracedCode.of(graph, calls, frames), calls, new TaskStructs(kernel), comparison);
+        integrity = new CodeIntegrity(kernel, graph, this::keep);
+        watch = new ModuleWatch(
+                kernel,
+                code,
+                now -> FunctionSelection.all(now, calls),
+                (now, functions) -> TracedCode.of(now, calls, functions.functions(), frames));
+        engine = InlineEngine.arm(
+                kernel,
+                new ProbeJournal(directory.resolve("journal"), kernel.identity().bootMark()),
+                ProbeSites.every(kernel),
+                new Recording(RecordingMode.EDGE, true),
+                graph.indirectSites());
+    }
+
+    static MonitoredGuest start(GuestUnderTest guest, Model model, Path directory) throws IOException {
+        Machine machine = QemuMachine.attach(guest.guest().qmpSocket());
+        try {
+            return new MonitoredGuest(machine, model, directory);
+        } catch (IOException e) {
+            machine.close();
+            throw e;
+        }
+    }
+
+    private void keep(Alert alert) {
+        alerts.putIfAbsent(alert.key(), alert);
+    }
+
+    /// The alerts, each once, that are raised while the guest does something.
+    List<Alert> during(Work work) throws Exception {
+        alerts.clear();
+        Callable<Void> task = () -> {
+            work.run();
+            return null;
+        };
+        try (ExecutorService other = Executors.newSingleThreadExecutor()) {
+            Future<Void> done = other.submit(task);
+            while (!done.isDone()) {
+                turn();
+            }
+            done.get();
+        }
+        nextLook = System.nanoTime();
+        turn();
+        return new ArrayList<>(alerts.values());
+    }
+
+    private void turn() throws Exception {
+        own.look();
+        long events = engine.poll(edges);
+        Optional<TracedCode> changed = watch.look(engine);
+        if (changed.isPresent()) {
+            edges.codeChanged(changed.get());
+            tails.codeChanged(changed.get().graph());
+            integrity.codeChanged(changed.get().graph());
+            watch.join();
+        }
+        if (System.nanoTime() - nextLook >= 0) {
+            integrity.look(engine.written());
+            nextLook = System.nanoTime() + LOOK_NANOS;
+        }
+        if (events == 0) {
+            Thread.sleep(5);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        try (machine;
+                engine) {
+            watch.close();
+        }
+    }
+}

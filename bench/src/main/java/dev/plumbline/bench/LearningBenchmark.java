@@ -1,0 +1,97 @@
+package dev.plumbline.bench;
+
+import dev.plumbline.extraction.FlowSink;
+import dev.plumbline.kernel.KernelIdentity;
+import dev.plumbline.learning.Learner;
+import dev.plumbline.machine.GuestException;
+import dev.plumbline.testbed.GuestKernel;
+import dev.plumbline.testbed.GuestOptions;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.Warmup;
+
+/// What learning adds to making flows, on one thread and the recorded rings of [FlowBenchmark]:
+/// `events` of each way, divided by its `coreShare`, compare. The rings were recorded in pieces, so
+/// that more flows are new to a learner than in a trace without gaps.
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.Throughput)
+@OutputTimeUnit(TimeUnit.SECONDS)
+@Fork(
+        value = 1,
+        jvmArgsAppend = {"-XX:+UseSerialGC", "-Xms64m", "-Xmx768m", "-XX:MaxDirectMemorySize=1g"})
+@Warmup(iterations = 4, time = 2)
+@Measurement(iterations = 9, time = 2)
+public class LearningBenchmark {
+    private static final long EVENTS_OF_CPU = 3_000_000L;
+    private static final KernelIdentity IDENTITY = new KernelIdentity("recorded", "recorded", "recorded");
+
+    /// The Debian kernel.
+    @Param({"6.1", "6.12"})
+    public String kernel;
+
+    /// Of the guest.
+    @Param({"1", "2"})
+    public int cpus;
+
+    private RecordedTrace trace;
+    private Learner knowing;
+
+    /// Made by JMH.
+    public LearningBenchmark() {}
+
+    /// Records the rings.
+    @Setup(Level.Trial)
+    public void record() throws GuestException {
+        GuestOptions options = GuestOptions.DEFAULT
+                .withKernel(GuestKernel.ofSeries(kernel).orElseThrow())
+                .withCpus(cpus);
+        trace = RecordedTrace.of(options, EVENTS_OF_CPU * cpus);
+        knowing = new Learner(IDENTITY);
+        trace.replay(knowing);
+        Learner.Progress known = knowing.progress();
+        System.err.printf(
+                "learnt %,d flows: %,d functions, %,d edges, %,d paths%n",
+                known.flows(), known.functions(), known.edges(), known.paths());
+    }
+
+    private long replay(FlowBenchmark.Counters counters, FlowSink sink) throws GuestException {
+        long start = FlowBenchmark.Counters.THREADS.getCurrentThreadCpuTime();
+        long events = trace.replay(flow -> {
+            counters.calls += flow.callCount();
+            sink.flow(flow);
+        });
+        counters.events += events;
+        counters.coreShare += (FlowBenchmark.Counters.THREADS.getCurrentThreadCpuTime() - start) / 1e9;
+        return events;
+    }
+
+    /// Flows alone.
+    @Benchmark
+    public long flowsOnly(FlowBenchmark.Counters counters) throws GuestException {
+        return replay(counters, _ -> {});
+    }
+
+    /// A model of what was recorded, from nothing.
+    @Benchmark
+    public long learningAnew(FlowBenchmark.Counters counters) throws GuestException {
+        Learner learner = new Learner(IDENTITY);
+        replay(counters, learner);
+        return learner.progress().flows();
+    }
+
+    /// The same by a learner that has seen it all before.
+    @Benchmark
+    public long learningOn(FlowBenchmark.Counters counters) throws GuestException {
+        return replay(counters, knowing);
+    }
+}
