@@ -89,7 +89,7 @@ final class DemoCommand implements Callable<Integer> {
 
     private void monitor(DemoStage stage, DemoGuest guest, String name, Path model, Path report) throws IOException {
         stage.title("Is it still normal? Plumbline watches:");
-        String[] command = {"monitor", name, "--model", model.toString()};
+        String[] command = {"monitor", name, "--model", model.toString(), "--report", report.toString()};
         try (RunningCommand _ = guest.work();
                 DemoStage.Scene scene = stage.start(command)) {
             scene.await("tracing");
