@@ -62,6 +62,10 @@ public interface Breakpoints {
         /// interrupt is taken before it.
         void step(int vcpu) throws GuestException;
 
+        /// Removes all breakpoints and lets go of the guest, which stands still from now on: whoever wants it runs it
+        /// on. Closing does nothing afterwards.
+        void leave() throws GuestException;
+
         /// Removes all breakpoints and lets go of the guest, which runs on if it ran before.
         @Override
         void close() throws GuestException;
