@@ -15,7 +15,6 @@ import dev.plumbline.learning.Model;
 import dev.plumbline.probe.EdgeContext;
 import dev.plumbline.probe.KnownEdge;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -56,52 +55,52 @@ public final class ModelEdges {
         }
     }
 
-    private record Counted(KnownEdge edge, long calls) {}
-
     /// The edges, those that were seen most last.
     ///
     /// @param calls the kernel's system calls
     public List<KnownEdge> known(List<SystemCall> calls) {
-        List<Counted> own = new ArrayList<>();
+        Map<KnownEdge, Long> own = new HashMap<>();
         List<Integer> rows = new ArrayList<>(
                 List.of(EdgeContext.FROM_USER_MODE, EdgeContext.INTERRUPT_STACK, EdgeContext.KERNEL_THREAD));
         for (SystemCall call : calls) {
             model.context(new Context(ContextKind.SYSTEM_CALL, call.name())).ifPresent(learnt -> {
-                own.addAll(normal(learnt, call.name(), true, call.number()));
+                addNormal(own, learnt, call.name(), true, call.number());
                 rows.add(call.number());
             });
         }
-        List<Counted> anywhere = new ArrayList<>();
+        Map<KnownEdge, Long> anywhere = new HashMap<>();
         for (ContextModel learnt : model.modelsFor(ANY)) {
-            anywhere.addAll(normal(learnt, ANY.title(), false, EdgeContext.NO_SUCH_CALL));
+            addNormal(anywhere, learnt, ANY.title(), false, EdgeContext.NO_SUCH_CALL);
         }
         List<KnownEdge> known = new ArrayList<>();
         for (KnownEdge edge : rising(anywhere)) {
-            rows.forEach(row -> known.add(new KnownEdge(edge.site(), edge.returnAddress(), row)));
+            rows.stream()
+                    .map(row -> new KnownEdge(edge.site(), edge.returnAddress(), row))
+                    .filter(each -> !own.containsKey(each))
+                    .forEach(known::add);
         }
         known.addAll(rising(own));
         return known;
     }
 
-    private static List<KnownEdge> rising(List<Counted> edges) {
-        return edges.stream()
-                .sorted(Comparator.comparingLong(Counted::calls))
-                .map(Counted::edge)
+    private static List<KnownEdge> rising(Map<KnownEdge, Long> calls) {
+        return calls.entrySet().stream()
+                .sorted(Map.Entry.comparingByValue())
+                .map(Map.Entry::getKey)
                 .toList();
     }
 
-    private List<Counted> normal(ContextModel learnt, String context, boolean inSystemCall, int row) {
-        List<Counted> normal = new ArrayList<>();
+    private void addNormal(
+            Map<KnownEdge, Long> edges, ContextModel learnt, String context, boolean inSystemCall, int row) {
         for (LearntEdge edge : learnt.edges()) {
             for (KnownEdge pair : pairs(edge, row)) {
                 ObservedEdge observed =
                         names.edge(context, inSystemCall, pair.site(), pair.returnAddress(), TaskIdentity.UNKNOWN, 0);
                 if (comparison.isNormal(observed)) {
-                    normal.add(new Counted(pair, edge.calls()));
+                    edges.merge(pair, edge.calls(), Long::sum);
                 }
             }
         }
-        return normal;
     }
 
     private List<KnownEdge> pairs(LearntEdge edge, int row) {
