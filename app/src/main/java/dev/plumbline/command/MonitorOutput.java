@@ -47,17 +47,17 @@ final class MonitorOutput implements TraceOutput {
         CallKinds kinds = new CallKinds(kernel.types().prototypes());
         this.own = new GeneratedCode(kernel);
         EdgeComparison comparison = new EdgeComparison(model, kinds, own, tails, this::raise);
-        switch (mode) {
+        this.calls = switch (mode) {
+            case edge -> new ComparedEdges(traced, comparison);
+            case full -> new ComparedFlows(traced, comparison, new PathComparison(model, this::raise));
+        };
+        this.recording = switch (mode) {
             case edge -> {
-                this.calls = new ComparedEdges(traced, comparison);
-                ModelEdges known = new ModelEdges(model, comparison, traced.code(), traced.sites());
-                this.recording = new Recording(RecordingMode.EDGE, true, false, known.known(traced.calls()));
+                ModelEdges edges = new ModelEdges(model, comparison, traced.code(), traced.sites());
+                yield new Recording(RecordingMode.EDGE, true, false, edges.known(traced.calls()));
             }
-            case full -> {
-                this.calls = new ComparedFlows(traced, comparison, new PathComparison(model, this::raise));
-                this.recording = new Recording(RecordingMode.FULL, true);
-            }
-        }
+            case full -> new Recording(RecordingMode.FULL, true);
+        };
         this.integrity = new CodeIntegrity(kernel, graph, this::raise);
     }
 
