@@ -184,16 +184,4 @@ class PathComparisonTest {
         assertThat(alerts).extracting(Alert::severity).containsExactly(Severity.LOW, Severity.CRITICAL);
         assertThat(alerts).extracting(Alert::detector).containsExactly(Detector.SET, Detector.STATIC_RULE);
     }
-
-    private static final class NoOtherCode implements EdgeComparison.OwnCode {
-        @Override
-        public Optional<String> generated(long address) {
-            return Optional.empty();
-        }
-
-        @Override
-        public Optional<String> module(long address) {
-            return Optional.empty();
-        }
-    }
 }
