@@ -19,7 +19,9 @@ import dev.plumbline.monitoring.CallKinds;
 import dev.plumbline.monitoring.CodeIntegrity;
 import dev.plumbline.monitoring.EdgeComparison;
 import dev.plumbline.monitoring.GeneratedCode;
+import dev.plumbline.monitoring.ModelEdges;
 import dev.plumbline.monitoring.NamedTailCalls;
+import dev.plumbline.probe.KnownEdge;
 import dev.plumbline.probe.ProbeJournal;
 import dev.plumbline.probe.Recording;
 import dev.plumbline.probe.RecordingMode;
@@ -55,7 +57,7 @@ final class MonitoredGuest implements AutoCloseable {
         void run() throws Exception;
     }
 
-    private MonitoredGuest(Machine machine, Model model, Path directory) throws GuestException {
+    private MonitoredGuest(Machine machine, Model model, boolean knowsModel, Path directory) throws GuestException {
         this.machine = machine;
         LinuxKernel kernel = LinuxKernel.open(machine);
         KernelCode code = kernel.code();
@@ -66,25 +68,34 @@ final class MonitoredGuest implements AutoCloseable {
         own = new GeneratedCode(kernel);
         CallKinds kinds = new CallKinds(kernel.types().prototypes());
         EdgeComparison comparison = new EdgeComparison(model, kinds, own, tails, this::keep);
-        edges = new EdgeBuilder(TracedCode.of(graph, calls, frames), calls, new TaskStructs(kernel), comparison);
+        TracedCode traced = TracedCode.of(graph, calls, frames);
+        edges = new EdgeBuilder(traced, calls, new TaskStructs(kernel), comparison);
         integrity = new CodeIntegrity(kernel, graph, this::keep);
         watch = new ModuleWatch(
                 kernel,
                 code,
                 now -> FunctionSelection.all(now, calls),
                 (now, functions) -> TracedCode.of(now, calls, functions.functions(), frames));
+        List<Long> sites = ProbeSites.every(kernel);
+        List<KnownEdge> known = knowsModel ? new ModelEdges(model, comparison, traced, sites).known(calls) : List.of();
         engine = InlineEngine.arm(
                 kernel,
                 new ProbeJournal(directory.resolve("journal"), kernel.identity().bootMark()),
-                ProbeSites.every(kernel),
-                new Recording(RecordingMode.EDGE, true),
+                sites,
+                new Recording(RecordingMode.EDGE, true, false, known),
                 graph.indirectSites());
     }
 
     static MonitoredGuest start(GuestUnderTest guest, Model model, Path directory) throws IOException {
+        return start(guest, model, true, directory);
+    }
+
+    /// @param knowsModel whether the guest knows from the start what is normal, and does not tell it
+    static MonitoredGuest start(GuestUnderTest guest, Model model, boolean knowsModel, Path directory)
+            throws IOException {
         Machine machine = QemuMachine.attach(guest.guest().qmpSocket());
         try {
-            return new MonitoredGuest(machine, model, directory);
+            return new MonitoredGuest(machine, model, knowsModel, directory);
         } catch (IOException e) {
             machine.close();
             throw e;
@@ -112,6 +123,16 @@ final class MonitoredGuest implements AutoCloseable {
         nextLook = System.nanoTime();
         turn();
         return new ArrayList<>(alerts.values());
+    }
+
+    /// How many edges have left the guest.
+    long eventCount() {
+        return edges.eventCount();
+    }
+
+    /// How many the guest knows from the start.
+    int knownEdgeCount() {
+        return engine.knownEdgeCount();
     }
 
     private void turn() throws Exception {
