@@ -8,9 +8,12 @@ import dev.plumbline.machine.Breakpoints;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.VcpuState;
 import dev.plumbline.probe.CallEventSink;
+import dev.plumbline.probe.KnownEdge;
 import dev.plumbline.probe.ProbeEngine;
+import dev.plumbline.probe.ProbeJournal;
 import dev.plumbline.probe.Recording;
 import dev.plumbline.probe.RecordingMode;
+import dev.plumbline.probe.RunLock;
 import dev.plumbline.probe.WrittenCode;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -37,7 +40,7 @@ public final class TrapEngine implements ProbeEngine {
     private static final String DEATH = "do_task_dead";
     private static final Duration ROUND = Duration.ofMillis(20);
 
-    private final LinuxKernel kernel;
+    private final RunLock lock;
     private final Breakpoints.Session session;
     private final GuestData memory;
     private final Displaced displaced;
@@ -47,7 +50,7 @@ public final class TrapEngine implements ProbeEngine {
     private final Map<Long, Integer> cpus = new HashMap<>();
     private final Map<Long, FollowedTask> tasks = new LinkedHashMap<>();
     private final Map<Long, IndirectSite> indirect = new HashMap<>();
-    private final Set<Edge> edges = new HashSet<>();
+    private final Set<KnownEdge> edges;
     private final WrittenCode written = new WrittenCode();
     private final int currentTask;
     private final List<SystemCall> followed;
@@ -60,14 +63,18 @@ public final class TrapEngine implements ProbeEngine {
     private long foreign;
     private long seen;
 
-    private record Edge(long site, long returnAddress, int systemCall) {}
-
-    private TrapEngine(LinuxKernel kernel, Breakpoints.Session session, List<SystemCall> followed, Recording recording)
+    private TrapEngine(
+            LinuxKernel kernel,
+            RunLock lock,
+            Breakpoints.Session session,
+            List<SystemCall> followed,
+            Recording recording)
             throws GuestException {
-        this.kernel = kernel;
+        this.lock = lock;
         this.session = session;
         this.followed = followed;
         this.recording = recording;
+        this.edges = new HashSet<>(recording.known());
         this.memory = new GuestData(kernel);
         this.displaced = new Displaced(session, memory);
         this.probes = new WorkingSet(session, MOST_PROBES);
@@ -80,6 +87,7 @@ public final class TrapEngine implements ProbeEngine {
 
     /// Follows system calls.
     ///
+    /// @param journal of probes that are in the guest's memory: nothing is to be in it
     /// @param graph the kernel's code
     /// @param followed the system calls
     /// @param chosen sites that may have a probe; system calls without one among them cannot be followed
@@ -87,18 +95,40 @@ public final class TrapEngine implements ProbeEngine {
     /// @throws GuestException if it cannot be done; the guest is as it was then
     public static TrapEngine arm(
             LinuxKernel kernel,
+            ProbeJournal journal,
             CallGraph graph,
             List<SystemCall> followed,
             Collection<Long> chosen,
             Recording recording)
             throws GuestException {
-        Breakpoints breakpoints = kernel.machine()
+        RunLock lock = journal.hold();
+        try {
+            if (journal.read().isPresent()) {
+                throw new GuestException("probes of a run that was killed are in "
+                        + kernel.machine().name() + "; take them out with plumbline detach");
+            }
+            return start(kernel, lock, graph, followed, chosen, recording);
+        } catch (GuestException e) {
+            lock.close();
+            throw e;
+        }
+    }
+
+    private static TrapEngine start(
+            LinuxKernel kernel,
+            RunLock lock,
+            CallGraph graph,
+            List<SystemCall> followed,
+            Collection<Long> chosen,
+            Recording recording)
+            throws GuestException {
+        Breakpoints.Session session = kernel.machine()
                 .capability(Breakpoints.class)
                 .orElseThrow(() -> new GuestException(
-                        kernel.machine().name() + " has no breakpoints to set; use --engine inline"));
-        Breakpoints.Session session = breakpoints.open();
+                        kernel.machine().name() + " has no breakpoints to set; use --engine inline"))
+                .open();
         try {
-            TrapEngine engine = new TrapEngine(kernel, session, followed, recording);
+            TrapEngine engine = new TrapEngine(kernel, lock, session, followed, recording);
             engine.use(graph, chosen);
             session.resume();
             return engine;
@@ -238,7 +268,7 @@ public final class TrapEngine implements ProbeEngine {
                 if (edges.size() == MOST_EDGES) {
                     edges.clear();
                 }
-                if (edges.add(new Edge(site, returnAddress, task.systemCall()))) {
+                if (edges.add(new KnownEdge(site, returnAddress, task.systemCall()))) {
                     sink.edge(cpu, site, returnAddress, task.task(), task.systemCall());
                     seen++;
                 }
@@ -295,6 +325,11 @@ public final class TrapEngine implements ProbeEngine {
                         counts.emulated(),
                         counts.stepped(),
                         counts.dropped()));
+    }
+
+    @Override
+    public int knownEdgeCount() {
+        return recording.known().size();
     }
 
     @Override
@@ -355,11 +390,19 @@ public final class TrapEngine implements ProbeEngine {
     @Override
     public void leave() throws GuestException {
         isOver = true;
-        session.leave();
+        try {
+            session.leave();
+        } finally {
+            lock.close();
+        }
     }
 
     @Override
     public void close() throws GuestException {
-        disarm();
+        try {
+            disarm();
+        } finally {
+            lock.close();
+        }
     }
 }
