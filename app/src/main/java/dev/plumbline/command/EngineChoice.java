@@ -41,6 +41,5 @@ enum EngineChoice {
     ///
     /// @param wanted the system calls of interest
     /// @throws GuestException if it cannot be done; the guest is as it was then
-    abstract ProbeEngine start(TracedKernel traced, List<SystemCall> wanted, Recording recording)
-            throws GuestException;
+    abstract ProbeEngine start(TracedKernel traced, List<SystemCall> wanted, Recording recording) throws GuestException;
 }

@@ -27,7 +27,12 @@ final class TraceRun {
     private int leftOut;
     private long lookedAt = System.nanoTime();
 
-    TraceRun(ProbeOptions.Choice choice, ModuleWatch modules, TraceOutput output, Recording recording, Consumer<String> log) {
+    TraceRun(
+            ProbeOptions.Choice choice,
+            ModuleWatch modules,
+            TraceOutput output,
+            Recording recording,
+            Consumer<String> log) {
         this.choice = choice;
         this.modules = modules;
         this.output = output;

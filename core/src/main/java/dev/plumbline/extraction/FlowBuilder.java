@@ -9,7 +9,8 @@ import java.util.Objects;
 /// flows of its own.
 ///
 /// A flow of a system call ends with the task's next call event that is not within it; until then it is not known to be
-/// over, unless the engine says so. Events of several CPUs are put in order by the readings of the time stamp counter first, and wait for that
+/// over, unless the engine says so. Events of several CPUs are put in order by the readings of the time stamp counter
+/// first, and wait for that
 /// as long as needed: [#settle] lets them pass. No events make it fail or grow without bound. For one
 /// thread; nothing is allocated for an event.
 public final class FlowBuilder implements CallEventSink {

@@ -18,7 +18,6 @@ final class Displaced {
 
     private final Breakpoints.Session session;
     private final GuestData memory;
-    private final InstructionEmulator emulator = new InstructionEmulator();
     private long emulated;
     private long stepped;
 
@@ -62,14 +61,13 @@ final class Displaced {
         Trial trial = new Trial();
         VcpuState after = state.copy();
         try {
-            if (!emulator.run(memory.code(state.rip, LONGEST_INSTRUCTION), after, trial)) {
+            if (!InstructionEmulator.run(memory.code(state.rip, LONGEST_INSTRUCTION), after, trial)) {
                 return Optional.empty();
             }
             long target = site.viaThunk() && site.operand() instanceof BranchOperand.InRegister register
                     ? state.general[register.number()]
                     : after.rip;
-            long returnAddress =
-                    site.isCall() ? trial.pushed : memory.read(state.general[VcpuState.RSP], Long.BYTES);
+            long returnAddress = site.isCall() ? trial.pushed : memory.read(state.general[VcpuState.RSP], Long.BYTES);
             return Optional.of(new Led(target, returnAddress));
         } catch (UnreadableMemoryException _) {
             return Optional.empty();
@@ -95,7 +93,7 @@ final class Displaced {
     private boolean emulates(VcpuState state) throws GuestException {
         try {
             byte[] code = memory.code(state.rip, LONGEST_INSTRUCTION);
-            return (code[0] & 0xff) != INT3 && emulator.run(code, state, memory);
+            return (code[0] & 0xff) != INT3 && InstructionEmulator.run(code, state, memory);
         } catch (UnreadableMemoryException _) {
             // The vCPU's own fault is what has to happen.
             return false;

@@ -41,7 +41,8 @@ final class GuestData implements DataMemory {
         if ((address & (PAGE_BYTES - 1)) + bytes > PAGE_BYTES) {
             throw new UnreadableMemoryException("0x%x is not written to: it lies in two pages".formatted(address));
         }
-        if (!(space.translate(new VirtualAddress(address)) instanceof Translation.Mapped mapped) || !mapped.writable()) {
+        if (!(space.translate(new VirtualAddress(address)) instanceof Translation.Mapped mapped)
+                || !mapped.writable()) {
             throw new UnreadableMemoryException("0x%x cannot be written to".formatted(address));
         }
         word.set(WORD, 0, value);

@@ -77,7 +77,12 @@ final class Leads {
                 visit(waiting.remove());
             }
             return new Lead(
-                    entries.stream().mapToLong(Long::longValue).sorted().distinct().toArray(), indirect);
+                    entries.stream()
+                            .mapToLong(Long::longValue)
+                            .sorted()
+                            .distinct()
+                            .toArray(),
+                    indirect);
         }
 
         private void visit(int function) {

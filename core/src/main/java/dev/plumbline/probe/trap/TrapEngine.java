@@ -124,8 +124,8 @@ public final class TrapEngine implements ProbeEngine {
             throws GuestException {
         Breakpoints.Session session = kernel.machine()
                 .capability(Breakpoints.class)
-                .orElseThrow(() -> new GuestException(
-                        kernel.machine().name() + " has no breakpoints to set; use --engine inline"))
+                .orElseThrow(() ->
+                        new GuestException(kernel.machine().name() + " has no breakpoints to set; use --engine inline"))
                 .open();
         try {
             TrapEngine engine = new TrapEngine(kernel, lock, session, followed, recording);

@@ -41,9 +41,10 @@ class LeadsTest {
                 .build();
         leads = new Leads(
                 kernel.graph(),
-                Arrays.stream(kernel.graph().patchPlaces().ftraceSites()).boxed().toList());
-        followed = new FollowedTask(
-                TASK, 0, function("__x64_sys_read"), kernel.returnAddress("do_syscall_64", 0), TOP);
+                Arrays.stream(kernel.graph().patchPlaces().ftraceSites())
+                        .boxed()
+                        .toList());
+        followed = new FollowedTask(TASK, 0, function("__x64_sys_read"), kernel.returnAddress("do_syscall_64", 0), TOP);
     }
 
     private int function(String name) {
