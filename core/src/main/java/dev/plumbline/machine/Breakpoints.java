@@ -20,6 +20,13 @@ public interface Breakpoints {
     /// @throws GuestException if the hypervisor refuses
     boolean removeLeft() throws GuestException;
 
+    /// What a session has cost so far.
+    ///
+    /// @param packets sent to the hypervisor
+    /// @param roundTrips how often it was waited for, other than for a stop
+    /// @param stops how often the guest has stopped
+    record Traffic(long packets, long roundTrips, long stops) {}
+
     /// A guest that is held. What changes it, and what reads vCPUs, is for when it stands still. Every method throws
     /// [GuestGoneException] if the guest has ended, and another [GuestException] if the hypervisor refuses. For one
     /// thread at a time.
@@ -35,7 +42,11 @@ public interface Breakpoints {
         /// How many breakpoints are set.
         int count();
 
-        /// Lets all vCPUs run. One that stands at a breakpoint stops there again.
+        /// What this session has cost.
+        Traffic traffic();
+
+        /// Lets all vCPUs run. One that stands at a breakpoint stops there again. Where somebody else has paused the
+        /// guest, it runs when they let it.
         void resume() throws GuestException;
 
         /// Waits until the guest stands still because a vCPU has come to a breakpoint. Others may have come to one at
@@ -53,7 +64,7 @@ public interface Breakpoints {
         /// @return one for each vCPU, in the order of [Registers]; they may be changed, and then written
         VcpuState[] read() throws GuestException;
 
-        /// Has a vCPU go on in this state.
+        /// Has a vCPU go on in this state. It may be written only with the next call that needs it written.
         ///
         /// @param state as it was read, with changes to general registers, rip and flags
         void write(int vcpu, VcpuState state) throws GuestException;

@@ -37,7 +37,7 @@ final class QemuCodeWriter implements CodeWriter {
     private void writeThroughStub(List<CodePatch> patches) throws GuestException {
         try (Pausing.Pause _ = pausing.pause();
                 DebugStub stub = DebugStub.open(qmp, pid)) {
-            stub.write(patches);
+            stub.gdb().write(patches);
         }
     }
 
