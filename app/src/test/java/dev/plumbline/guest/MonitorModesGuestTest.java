@@ -58,8 +58,6 @@ class MonitorModesGuestTest {
             try (MonitoredGuest knowing = MonitoredGuest.start(guest, ModelFile.read(model), directory)) {
                 List<Alert> calm = knowing.during(() -> guest.guest().execChecked(LEARNT));
                 assertThat(grave(calm)).as("learnt work").isEmpty();
-                System.err.println(
-                        "KNOWN " + knowing.knownEdgeCount() + " told " + told + " now " + knowing.eventCount());
                 assertThat(knowing.knownEdgeCount()).isGreaterThan((int) told / 2);
                 assertThat(knowing.eventCount()).as("of %,d", told).isLessThan(told / 4);
                 List<Alert> attacked = knowing.during(() -> {
@@ -71,7 +69,15 @@ class MonitorModesGuestTest {
                 assertThat(grave(attacked))
                         .anyMatch(alert -> alert.severity() == Severity.HIGH
                                 && DetectionGuestTest.names(alert, AttackModule.HIDE_FILE));
-                AttackModule.HIDE_FILE.unload(modules);
+                knowing.during(() -> {
+                    AttackModule.HIDE_FILE.unload(modules);
+                    Thread.sleep(JOINING_MILLIS);
+                });
+                long before = knowing.eventCount();
+                knowing.during(() -> guest.guest().execChecked(LEARNT));
+                assertThat(knowing.eventCount() - before)
+                        .as("told again after modules have come and gone")
+                        .isLessThan(told / 4);
             }
         }
     }

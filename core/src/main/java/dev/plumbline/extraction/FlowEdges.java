@@ -10,6 +10,7 @@ import java.util.Map;
 public final class FlowEdges implements FlowSink {
     private static final int MOST_CONTEXTS = 1 << 10;
     private static final int MOST_OF_A_CONTEXT = 1 << 14;
+    private static final Object NOT_WHOLE = new Object();
     private static final long LOW_HALF = 0xffff_ffffL;
 
     private final ObservedEdge.Sink sink;
@@ -50,7 +51,7 @@ public final class FlowEdges implements FlowSink {
                     case KERNEL_THREAD -> flow.task().comm();
                     case INTERRUPT, EXCEPTION, NEW_TASK, OTHER -> flow.kind();
                 }
-                : ObservedEdge.UNKNOWN;
+                : NOT_WHOLE;
         LongTable known = told.get(context);
         if (known == null) {
             if (told.size() == MOST_CONTEXTS) {

@@ -2,7 +2,7 @@ package dev.plumbline.extraction;
 
 /// A call that was seen for the first time, by names.
 ///
-/// @param context name of the system call it was made in; where there is none one of the words below
+/// @param context name of the system call it was made in; where there is none, what was under way instead
 /// @param inSystemCall whether the context is a system call
 /// @param caller symbol and offset of the return address
 /// @param function the function that was entered; for an unknown one the place, as [FlowNames] has it

@@ -168,12 +168,28 @@ class PathComparisonTest {
         assertThat(alerts).isEmpty();
     }
 
+    private Calls comparedByEdge() {
+        EdgeComparison comparison = new EdgeComparison(
+                learnt(1), new CallKinds(Map.of()), new NoOtherCode(), new NamedTailCalls(kernel.graph()), alerts::add);
+        return new Calls(new FlowEdges(kernel.code(), comparison));
+    }
+
+    @Test
+    void edgesOfFlowsThatAreNotWholeNeedBeKnownSomewhereOnly() {
+        Calls calls = comparedByEdge();
+        calls.read().flows.lost(0, 1);
+        calls.cached().fault();
+        calls.read().flows.lost(0, 1);
+        calls.uncached().call(2, "wait", "uncached", 1);
+        calls.flows.finish();
+        assertThat(alerts).hasSize(1);
+        assertThat(alerts.getFirst().function()).isEqualTo("wait");
+        assertThat(alerts.getFirst().context()).isEmpty();
+    }
+
     @Test
     void edgesOfFlowsAreComparedToo() {
-        Model model = learnt(1);
-        EdgeComparison comparison = new EdgeComparison(
-                model, new CallKinds(Map.of()), new NoOtherCode(), new NamedTailCalls(kernel.graph()), alerts::add);
-        Calls calls = new Calls(new FlowEdges(kernel.code(), comparison));
+        Calls calls = comparedByEdge();
         calls.read().check().uncached().fault();
         assertThat(alerts).isEmpty();
         for (int round = 0; round < 2; round++) {

@@ -4,7 +4,6 @@ import dev.plumbline.machine.GuestException;
 import dev.plumbline.probe.KnownEdge;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import java.util.List;
 
 /// What an [EdgeTable] holds when the recorder has met some edges: its words, made here in the way the recorder makes
@@ -12,6 +11,7 @@ import java.util.List;
 final class EdgeTableImage {
     private final EdgeTable table;
     private final long[] words = new long[EdgeTable.WORDS];
+    private int edgeCount;
 
     /// @param known the edges, the latest last: where a bucket is full, the earliest are not in it
     EdgeTableImage(EdgeTable table, List<KnownEdge> known) {
@@ -34,6 +34,7 @@ final class EdgeTableImage {
                 return false;
             }
         }
+        edgeCount += words[last] == 0 ? 1 : 0;
         System.arraycopy(words, first, words, first + 1, last - first);
         words[first] = word;
         return true;
@@ -45,7 +46,7 @@ final class EdgeTableImage {
 
     /// How many edges are in it.
     int edgeCount() {
-        return (int) Arrays.stream(words).filter(word -> word != 0).count();
+        return edgeCount;
     }
 
     /// Makes it what the guest's table holds.
