@@ -283,7 +283,16 @@ final class QemuBreakpointSession implements Breakpoints.Session {
     }
 
     @Override
+    public void leave() throws GuestException {
+        end(false);
+    }
+
+    @Override
     public void close() throws GuestException {
+        end(true);
+    }
+
+    private void end(boolean runsOn) throws GuestException {
         if (closed) {
             return;
         }
@@ -295,7 +304,7 @@ final class QemuBreakpointSession implements Breakpoints.Session {
             interrupt();
             order(writes());
             gdb.removeAllBreakpoints();
-            if (!pausedByOthers) {
+            if (runsOn && !pausedByOthers) {
                 qmp.execute("cont");
             }
         } catch (GuestGoneException e) {
