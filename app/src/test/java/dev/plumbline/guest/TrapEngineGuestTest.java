@@ -50,7 +50,7 @@ class TrapEngineGuestTest {
     private static final String PROGRAM = "fixed-calls";
     private static final int INLINE_ROUNDS = 10;
     private static final int TRAP_ROUNDS = 3;
-    private static final int MOST_RUNS = 3;
+    private static final int MOST_RUNS = 2;
     private static final Duration LONGEST = Duration.ofMinutes(5);
 
     /// With the one that begins a round.
@@ -151,7 +151,6 @@ class TrapEngineGuestTest {
     }
 
     private static void assertCounts(TrapCounts counts) {
-        System.out.println(counts);
         assertThat(counts.emulated() + counts.stepped()).isEqualTo(counts.hits());
         assertThat(counts.emulated()).as("%s", counts).isGreaterThan(counts.stepped() * 10);
         assertThat(counts.dropped()).isZero();

@@ -105,6 +105,8 @@ final class FlowTracker implements CallEventSink {
         if (task == null || task.address != taskAddress) {
             switchTo(taskAddress);
         }
+        // Its name may have been changed where nobody looked.
+        task.forgetIdentity();
         endFlows(task, task.stack, 0, true);
         task.stack.clear();
     }

@@ -20,6 +20,7 @@ final class Leads {
 
     private final CallGraph graph;
     private final Map<Integer, Long> sites = new HashMap<>();
+    private final BitSet leftOut = new BitSet();
     private final Map<Integer, Lead> known = new HashMap<>();
 
     /// What a function can run next.
@@ -36,11 +37,21 @@ final class Leads {
     /// @param chosen sites that may have a probe
     Leads(CallGraph graph, Collection<Long> chosen) {
         this.graph = graph;
+        for (long site : graph.patchPlaces().ftraceSites()) {
+            set(leftOut, graph.functionAt(site));
+        }
         for (long site : chosen) {
             int function = graph.functionAt(site);
             if (function != CallGraph.NONE) {
                 sites.put(function, site);
+                leftOut.clear(function);
             }
+        }
+    }
+
+    private static void set(BitSet functions, int function) {
+        if (function != CallGraph.NONE) {
+            functions.set(function);
         }
     }
 
@@ -63,7 +74,8 @@ final class Leads {
         return known.computeIfAbsent(function, it -> new Search().from(it));
     }
 
-    // Through functions without a site as if they were part of their callers.
+    // Through functions without a site as if they were part of their callers; not through those that could have one and
+    // are left out, as not worth watching.
     private final class Search {
         private final BitSet seen = new BitSet();
         private final ArrayDeque<Integer> waiting = new ArrayDeque<>();
@@ -100,7 +112,7 @@ final class Leads {
         private void reach(int function) {
             if (hasSite(function)) {
                 entries.add(site(function));
-            } else if (!seen.get(function) && !graph.function(function).name().startsWith(THUNK)) {
+            } else if (!seen.get(function) && !leftOut.get(function) && !graph.function(function).name().startsWith(THUNK)) {
                 seen.set(function);
                 waiting.add(function);
             }
