@@ -4,44 +4,56 @@ import dev.plumbline.x86.zydis.ZydisDecoder;
 import java.util.Arrays;
 import java.util.Optional;
 
-/// An instruction of 64-bit mode taken apart. What follows the opcode is known for those of [InstructionEmulator] only:
-/// any other is taken apart somehow. Format: Intel SDM volume 2, chapter 2 and appendix A.
+/// An instruction of 64-bit mode taken apart. What follows the opcode is known for those of [InstructionEmulator] only;
+/// what is said of any other is not to be used. Format: Intel SDM volume 2, chapter 2 and appendix A.
 final class EncodedInstruction {
     /// No register.
     static final int NONE = -1;
     /// As a base: the address of the next instruction.
     static final int RIP = 16;
 
-    // The longest that can be read before it is seen to be too long: prefixes, opcode, ModRM, SIB, displacement,
-    // immediate.
+    // Prefixes, opcode, ModRM, SIB, displacement and immediate are read before they are seen to be too long.
     private static final int READ_BYTES = ZydisDecoder.MAX_LENGTH_BYTES + 2 + 1 + 1 + 4 + 8;
+
+    // What the constructor reads is not changed afterwards.
 
     /// The opcode; those of the two-byte map are 0x0f00 to 0x0fff.
     final int opcode;
     /// The register in the opcode's lowest bits, where it has one.
     final int opcodeRegister;
-    /// Size of the operands, 1, 2, 4 or 8.
+    /// Size of the operands: 1, 2, 4 or 8.
     final int operandBytes;
     /// The immediate or relative displacement, its sign extended.
     final long immediate;
     /// Length of the whole.
     final int lengthBytes;
+    /// Whether there is a rep prefix.
+    boolean repeats;
+    /// Whether addresses are cut to 32 bits.
+    boolean narrowsAddress;
+    /// Whether the memory operand is in the GS segment.
+    boolean usesGs;
+    /// The REX prefix, or 0. Where there is one, the 8-bit registers 4 to 7 are spl, bpl, sil and dil.
+    int rex;
+    /// The middle field of ModRM as a part of the opcode.
+    int extension;
+    /// The register that ModRM's middle field names.
+    int register;
+    /// The register that ModRM's lowest field names, or [#NONE] where the operand is in memory.
+    int operandRegister;
+    /// Base register of the memory operand, [#NONE] or [#RIP].
+    int base = NONE;
+    /// Index register of the memory operand, or [#NONE].
+    int index = NONE;
+    /// By how many bits the index is shifted.
+    int scale;
+    /// Displacement of the memory operand.
+    long displacement;
 
     private final byte[] code;
     private int position;
     private boolean isSupported = true;
     private boolean isNarrow;
-    private int rex;
-
-    private boolean repeats;
-    private boolean narrowsAddress;
-    private boolean usesGs;
-    private int extension;
-    private int operandRegister;
-    private int base = NONE;
-    private int index = NONE;
-    private int scale;
-    private long displacement;
 
     private EncodedInstruction(byte[] code) {
         this.code = Arrays.copyOf(code, READ_BYTES);
@@ -69,61 +81,6 @@ final class EncodedInstruction {
         return isWhole && instruction.isSupported ? Optional.of(instruction) : Optional.empty();
     }
 
-    /// Whether there is a rep prefix.
-    boolean repeats() {
-        return repeats;
-    }
-
-    /// Whether there is a REX prefix: then the 8-bit registers 4 to 7 are spl, bpl, sil and dil.
-    boolean hasRex() {
-        return rex != 0;
-    }
-
-    /// Whether addresses are cut to 32 bits.
-    boolean narrowsAddress() {
-        return narrowsAddress;
-    }
-
-    /// Whether the memory operand is in the GS segment.
-    boolean usesGs() {
-        return usesGs;
-    }
-
-    /// The middle field of ModRM as a part of the opcode.
-    int extension() {
-        return extension;
-    }
-
-    /// The register that ModRM's middle field names.
-    int register() {
-        return extension | extensionBit(2);
-    }
-
-    /// The register that ModRM's lowest field names, or [#NONE] where the operand is in memory.
-    int operandRegister() {
-        return operandRegister;
-    }
-
-    /// Base register of the memory operand, [#NONE] or [#RIP].
-    int base() {
-        return base;
-    }
-
-    /// Index register of the memory operand, or [#NONE].
-    int index() {
-        return index;
-    }
-
-    /// By how many bits the index is shifted.
-    int scale() {
-        return scale;
-    }
-
-    /// Displacement of the memory operand.
-    long displacement() {
-        return displacement;
-    }
-
     private void readPrefixes(int limit) {
         int segment = 0;
         while (position < limit && Prefixes.isPrefix(code[position] & 0xff)) {
@@ -149,6 +106,7 @@ final class EncodedInstruction {
         int mode = modrm >> 6;
         int low = modrm & 7;
         extension = modrm >> 3 & 7;
+        register = extension | extensionBit(2);
         if (mode == 3) {
             operandRegister = low | extensionBit(0);
             return;
@@ -181,7 +139,7 @@ final class EncodedInstruction {
 
     private int sizeOfOperands() {
         if (isStackOrBranch()) {
-            isSupported &= !isNarrow; // Intel's processors ignore it before a branch, AMD's do not
+            isSupported &= !isNarrow; // before a branch Intel's processors ignore the prefix, AMD's do not
             return 8;
         }
         if (isOfBytes()) {

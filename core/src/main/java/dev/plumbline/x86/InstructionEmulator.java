@@ -7,10 +7,9 @@ import java.util.Optional;
 /// Runs an instruction in a vCPU's place, as the processor would in 64-bit mode: the plain ones that functions begin
 /// with, and calls, jumps and returns. Source: Intel SDM volume 2.
 ///
-/// Two things are not in the vCPU's state. What it may access is for the memory to say (page protection, supervisor
-/// mode
-/// access prevention). And where the processor tracks indirect branches or keeps a shadow stack (control-flow
-/// enforcement), that is not carried on.
+/// Two things are not in the vCPU's state. What the vCPU may access is for the memory to say (page protection, SMAP).
+/// And control-flow enforcement is not carried on: where the processor tracks indirect branches, neither do they make
+/// it expect an `endbr64` nor does that one content it; where it keeps a shadow stack, nothing is put there.
 public final class InstructionEmulator {
     private static final long TRAP = 1 << 8;
     private static final long RESUME = 1 << 16;
@@ -70,7 +69,7 @@ public final class InstructionEmulator {
 
     private boolean run() throws GuestException {
         int opcode = instruction.opcode;
-        if (instruction.repeats() && opcode != 0x90 && opcode != 0xc3 && opcode != 0x0f1e) {
+        if (instruction.repeats && opcode != 0x90 && opcode != 0xc3 && opcode != 0x0f1e) {
             return false;
         }
         return switch (opcode >> 3) {
@@ -85,27 +84,27 @@ public final class InstructionEmulator {
 
     private boolean runOther(int opcode) throws GuestException {
         return switch (opcode) {
-            case 0x63 -> bytes == 8 && setRegister(instruction.register(), signExtendedOperand(4));
+            case 0x63 -> bytes == 8 && setRegister(instruction.register, signExtendedOperand(4));
             case 0x68, 0x6a -> push(instruction.immediate);
-            case 0x80, 0x81, 0x83 -> computeInPlace(instruction.extension(), instruction.immediate);
+            case 0x80, 0x81, 0x83 -> computeInPlace(instruction.extension, instruction.immediate);
             case 0x84, 0x85 -> test(operands.read(bytes), register());
             case 0x88, 0x89 -> write(register());
-            case 0x8a, 0x8b -> setRegister(instruction.register(), operands.read(bytes));
+            case 0x8a, 0x8b -> setRegister(instruction.register, operands.read(bytes));
             case 0x8d -> loadAddress();
-            case 0x8f -> instruction.extension() == 0 && write(pop());
+            case 0x8f -> instruction.extension == 0 && write(pop());
             case 0x90 -> instruction.opcodeRegister == 0; // else it exchanges r8 and rax
             case 0xa8, 0xa9 -> test(state.general[0], instruction.immediate);
             case 0xc2, 0xc3 -> returnAndPop(instruction.immediate & 0xffff);
-            case 0xc6, 0xc7 -> instruction.extension() == 0 && write(instruction.immediate);
+            case 0xc6, 0xc7 -> instruction.extension == 0 && write(instruction.immediate);
             case 0xc9 -> leave();
             case 0xe8 -> call(state.rip + instruction.immediate);
             case 0xe9, 0xeb -> jump(state.rip + instruction.immediate);
-            case 0xf6, 0xf7 -> runGroup3(instruction.extension());
-            case 0xfe, 0xff -> runGroup5(instruction.extension());
+            case 0xf6, 0xf7 -> runGroup3(instruction.extension);
+            case 0xfe, 0xff -> runGroup5(instruction.extension);
             case 0x0f1e -> isBranchTarget();
-            case 0x0f1f -> instruction.extension() == 0;
-            case 0x0fb6, 0x0fb7 -> setRegister(instruction.register(), operands.read(1 + (opcode & 1)));
-            case 0x0fbe, 0x0fbf -> setRegister(instruction.register(), signExtendedOperand(1 + (opcode & 1)));
+            case 0x0f1f -> instruction.extension == 0;
+            case 0x0fb6, 0x0fb7 -> setRegister(instruction.register, operands.read(1 + (opcode & 1)));
+            case 0x0fbe, 0x0fbf -> setRegister(instruction.register, signExtendedOperand(1 + (opcode & 1)));
             default -> false;
         };
     }
@@ -135,7 +134,7 @@ public final class InstructionEmulator {
     private boolean compute(int operation, int form) throws GuestException {
         return switch (form >> 1) {
             case 0 -> computeInPlace(operation, register());
-            case 1 -> computeInRegister(operation, instruction.register(), operands.read(bytes));
+            case 1 -> computeInRegister(operation, instruction.register, operands.read(bytes));
             case 2 -> computeInRegister(operation, 0, instruction.immediate);
             default -> false;
         };
@@ -169,13 +168,13 @@ public final class InstructionEmulator {
     }
 
     private boolean loadAddress() {
-        return instruction.operandRegister() == EncodedInstruction.NONE
-                && setRegister(instruction.register(), operands.effectiveAddress());
+        return instruction.operandRegister == EncodedInstruction.NONE
+                && setRegister(instruction.register, operands.effectiveAddress());
     }
 
     // endbr64; other instructions of this opcode read the shadow stack
     private boolean isBranchTarget() {
-        return instruction.repeats() && instruction.register() == 7 && instruction.operandRegister() == 2;
+        return instruction.repeats && instruction.register == 7 && instruction.operandRegister == 2;
     }
 
     private long signExtendedOperand(int sourceBytes) throws GuestException {
@@ -183,7 +182,7 @@ public final class InstructionEmulator {
     }
 
     private long register() {
-        return operands.register(instruction.register(), bytes);
+        return operands.register(instruction.register, bytes);
     }
 
     private boolean setRegister(int number, long value) {

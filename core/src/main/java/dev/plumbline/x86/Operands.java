@@ -29,7 +29,7 @@ record Operands(EncodedInstruction instruction, VcpuState state, DataMemory memo
 
     /// Reads the operand that ModRM names, r/m in the manual.
     long read(int bytes) throws GuestException {
-        int number = instruction.operandRegister();
+        int number = instruction.operandRegister;
         return number == EncodedInstruction.NONE
                 ? StatusFlags.truncated(memory.read(linearAddress(), bytes), bytes)
                 : register(number, bytes);
@@ -37,7 +37,7 @@ record Operands(EncodedInstruction instruction, VcpuState state, DataMemory memo
 
     /// Writes the operand that ModRM names.
     void write(int bytes, long value) throws GuestException {
-        int number = instruction.operandRegister();
+        int number = instruction.operandRegister;
         if (number == EncodedInstruction.NONE) {
             memory.write(linearAddress(), bytes, StatusFlags.truncated(value, bytes));
         } else {
@@ -47,24 +47,24 @@ record Operands(EncodedInstruction instruction, VcpuState state, DataMemory memo
 
     /// Address of the memory operand within its segment.
     long effectiveAddress() {
-        long address = instruction.displacement();
-        if (instruction.base() == EncodedInstruction.RIP) {
+        long address = instruction.displacement;
+        if (instruction.base == EncodedInstruction.RIP) {
             address += state.rip;
-        } else if (instruction.base() != EncodedInstruction.NONE) {
-            address += state.general[instruction.base()];
+        } else if (instruction.base != EncodedInstruction.NONE) {
+            address += state.general[instruction.base];
         }
-        if (instruction.index() != EncodedInstruction.NONE) {
-            address += state.general[instruction.index()] << instruction.scale();
+        if (instruction.index != EncodedInstruction.NONE) {
+            address += state.general[instruction.index] << instruction.scale;
         }
-        return instruction.narrowsAddress() ? StatusFlags.truncated(address, 4) : address;
+        return instruction.narrowsAddress ? StatusFlags.truncated(address, 4) : address;
     }
 
     private long linearAddress() {
-        return effectiveAddress() + (instruction.usesGs() ? state.gsBase : 0);
+        return effectiveAddress() + (instruction.usesGs ? state.gsBase : 0);
     }
 
     // ah, ch, dh or bh
     private boolean isSecondByte(int number, int bytes) {
-        return bytes == 1 && !instruction.hasRex() && number >> 2 == 1;
+        return bytes == 1 && instruction.rex == 0 && number >> 2 == 1;
     }
 }

@@ -6,9 +6,9 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Scanner;
 import java.util.SortedMap;
 import java.util.StringJoiner;
 import java.util.TreeMap;
@@ -66,22 +66,19 @@ final class RealProcessor {
     }
 
     private static Trial.Outcome outcome(String line, Trial trial) throws IOException {
-        Scanner words = new Scanner(line).useRadix(16);
-        int signal = words.nextInt();
-        if (signal == ILLEGAL_INSTRUCTION) {
+        long[] numbers = Arrays.stream(line.split(" "))
+                .mapToLong(word -> Long.parseUnsignedLong(word, 16))
+                .toArray();
+        if (numbers[0] == ILLEGAL_INSTRUCTION) {
             throw new IOException("the processor refuses " + trial);
         }
-        long[] general = new long[16];
-        for (int i = 0; i < general.length; i++) {
-            general[i] = Long.parseUnsignedLong(words.next(), 16);
-        }
-        long rip = Long.parseUnsignedLong(words.next(), 16);
-        VcpuState after = new VcpuState(general, rip, words.nextLong(), trial.before().gsBase, 3);
+        long[] general = Arrays.copyOfRange(numbers, 1, 17);
+        VcpuState after = new VcpuState(general, numbers[17], numbers[18], trial.before().gsBase, 3);
         SortedMap<Integer, Byte> changed = new TreeMap<>();
-        for (int left = words.nextInt(); left > 0; left--) {
-            changed.put(words.nextInt(), (byte) words.nextInt());
+        for (int i = 0; i < numbers[19]; i++) {
+            changed.put((int) numbers[20 + 2 * i], (byte) numbers[21 + 2 * i]);
         }
-        return new Trial.Outcome(signal == TRAPPED, after, changed);
+        return new Trial.Outcome(numbers[0] == TRAPPED, after, changed);
     }
 
     private static List<String> run(Path input, String... command) throws Exception {
