@@ -43,6 +43,7 @@ class BreakpointsGuestTest {
             long rare = guest.read(kernel -> entry(kernel, "__x64_sys_getppid"));
             long frequent = guest.read(kernel -> entry(kernel, "do_filp_open"));
             everyCallIsAHit(guest, cpus, rare, frequent);
+            assertRunsFreely(guest);
             aKilledRunIsRecoveredFrom(guest, rare, frequent);
             assertThat(guest.console()).isEqualTo(log);
         }
@@ -130,7 +131,7 @@ class BreakpointsGuestTest {
     }
 
     private static void assertRunsFreely(GuestUnderTest guest) throws GuestException {
-        guest.guest().execChecked("syscall-loop 20");
+        guest.guest().execChecked("syscall-loop 50 & syscall-loop 50 & wait");
         try (QmpClient monitor = guest.monitor()) {
             assertThat(monitor.execute("query-status").get("running").isTrue()).isTrue();
             assertThat(monitor.execute("query-chardev").elements())

@@ -294,7 +294,7 @@ final class QemuBreakpointSession implements Breakpoints.Session {
             }
             interrupt();
             order(writes());
-            gdb.removeAllBreakpoints();
+            gdb.removeAllBreakpoints(threads);
             if (!pausedByOthers) {
                 qmp.execute("cont");
             }
