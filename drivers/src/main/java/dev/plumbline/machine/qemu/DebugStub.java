@@ -45,9 +45,8 @@ final class DebugStub implements Closeable {
     /// @throws GuestGoneException if QEMU has ended
     /// @throws GuestException if a debugger is in use already, or QEMU refuses; nothing is left behind then
     static DebugStub open(QmpClient qmp, long pid, int[] threads) throws GuestException {
-        removeLeft(qmp, pid, threads);
         Optional<String> other = endpoint(qmp);
-        if (other.isPresent()) {
+        if (other.isPresent() && !removeLeft(qmp, pid, threads)) {
             throw new GuestException("QEMU's debug stub is in use by somebody else (" + other.get()
                     + "): end that debugger, or start QEMU without -gdb and -s");
         }

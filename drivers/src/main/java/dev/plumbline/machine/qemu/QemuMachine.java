@@ -121,10 +121,17 @@ public final class QemuMachine implements Machine {
         closed = true;
         try (QmpClient _ = qmp;
                 QemuMemory _ = memory) {
-            breakpoints.end();
-            pausing.endAll();
+            endHolds();
         } catch (GuestGoneException _) {
             // There is nobody left to let go of.
+        }
+    }
+
+    private void endHolds() throws GuestException {
+        try {
+            breakpoints.end();
+        } finally {
+            pausing.endAll();
         }
     }
 
