@@ -28,8 +28,9 @@ public interface Breakpoints {
     record Traffic(long packets, long roundTrips, long stops) {}
 
     /// A guest that is held. What changes it, and what reads vCPUs, is for when it stands still. Every method throws
-    /// [GuestGoneException] if the guest has ended, and another [GuestException] if the hypervisor refuses. For one
-    /// thread at a time.
+    /// [GuestGoneException] if the guest has ended, and another [GuestException] if the hypervisor refuses, or if
+    /// somebody else has let the guest run on: where its vCPUs stood is not where they stand then, nothing of it is
+    /// written, and [#stop] takes hold of the guest anew. For one thread at a time.
     interface Session extends AutoCloseable {
 
         /// Sets breakpoints at virtual addresses, for all vCPUs and in all address spaces. Where there is one already,

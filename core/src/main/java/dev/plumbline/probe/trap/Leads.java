@@ -112,7 +112,9 @@ final class Leads {
         private void reach(int function) {
             if (hasSite(function)) {
                 entries.add(site(function));
-            } else if (!seen.get(function) && !leftOut.get(function) && !graph.function(function).name().startsWith(THUNK)) {
+            } else if (!seen.get(function)
+                    && !leftOut.get(function)
+                    && !graph.function(function).name().startsWith(THUNK)) {
                 seen.set(function);
                 waiting.add(function);
             }

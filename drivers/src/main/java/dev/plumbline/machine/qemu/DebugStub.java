@@ -41,12 +41,12 @@ final class DebugStub implements Closeable {
     /// Starts the stub and connects to it. One that a killed run has left is removed before, with its breakpoints.
     ///
     /// @param pid the QEMU process
+    /// @param threads the stub's numbers of all vCPUs
     /// @throws GuestGoneException if QEMU has ended
     /// @throws GuestException if a debugger is in use already, or QEMU refuses; nothing is left behind then
-    static DebugStub open(QmpClient qmp, long pid) throws GuestException {
-        removeLeft(qmp, pid);
+    static DebugStub open(QmpClient qmp, long pid, int[] threads) throws GuestException {
         Optional<String> other = endpoint(qmp);
-        if (other.isPresent()) {
+        if (other.isPresent() && !removeLeft(qmp, pid, threads)) {
             throw new GuestException("QEMU's debug stub is in use by somebody else (" + other.get()
                     + "): end that debugger, or start QEMU without -gdb and -s");
         }
@@ -57,13 +57,13 @@ final class DebugStub implements Closeable {
     ///
     /// @return whether there was one; the guest stands still then
     /// @throws GuestException if a run that lives uses its stub
-    static boolean removeLeft(QmpClient qmp, long pid) throws GuestException {
+    static boolean removeLeft(QmpClient qmp, long pid, int[] threads) throws GuestException {
         Optional<Path> left = left(qmp);
         if (left.isEmpty()) {
             return false;
         }
         try (DebugStub stub = takeOver(qmp, pid, left.get())) {
-            stub.gdb.removeAllBreakpoints();
+            stub.gdb.removeAllBreakpoints(threads);
         }
         return true;
     }

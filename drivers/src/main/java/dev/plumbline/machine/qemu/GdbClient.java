@@ -29,7 +29,7 @@ final class GdbClient {
     private static final int MOST_STALE_ANSWERS = 10_000;
 
     private static final byte[] INTERRUPT = {'+', 3};
-    private static final String REMOVE_ALL_BREAKPOINTS = "?";
+    private static final String REMOVE_BREAKPOINTS = "?";
 
     /// A question with an answer like no other's.
     private static final String MARK = "qqemu.sstepbits";
@@ -132,9 +132,20 @@ final class GdbClient {
         }
     }
 
-    /// Removes all breakpoints, those that an earlier client has left too.
-    void removeAllBreakpoints() throws GuestException {
-        exchange(List.of(REMOVE_ALL_BREAKPOINTS));
+    /// Removes all breakpoints, those that an earlier client has left too. Translating, QEMU (since 7.2) has them for
+    /// each vCPU and removes those of the one that is selected only.
+    ///
+    /// @param threads the stub's numbers of the vCPUs
+    void removeAllBreakpoints(int[] threads) throws GuestException {
+        List<String> packets = new ArrayList<>();
+        for (int thread : threads) {
+            packets.add("Hc" + Integer.toHexString(thread));
+            packets.add(REMOVE_BREAKPOINTS);
+        }
+        List<String> answers = exchange(packets);
+        for (int i = 0; i < packets.size(); i += 2) {
+            expectOk(packets.get(i), answers.get(i));
+        }
         // A second vCPU that came to a breakpoint just before has asked QEMU for another stop, which QEMU sees to
         // between two packets. Were the guest let run at once, it would stop again, and nobody would let it run.
         exchange(List.of(MARK));

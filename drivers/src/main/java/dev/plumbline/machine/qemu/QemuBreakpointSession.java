@@ -303,8 +303,13 @@ final class QemuBreakpointSession implements Breakpoints.Session {
             }
             interrupt();
             order(writes());
+<<<<<<< HEAD
             gdb.removeAllBreakpoints();
             if (runsOn && !pausedByOthers) {
+=======
+            gdb.removeAllBreakpoints(threads);
+            if (!pausedByOthers) {
+>>>>>>> stub
                 qmp.execute("cont");
             }
         } catch (GuestGoneException e) {

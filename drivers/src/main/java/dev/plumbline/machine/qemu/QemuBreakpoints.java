@@ -12,12 +12,14 @@ final class QemuBreakpoints implements Breakpoints {
     private final QmpClient qmp;
     private final long pid;
     private final QemuRegisters registers;
+    private final int[] threads;
     private QemuBreakpointSession session;
 
     QemuBreakpoints(QmpClient qmp, long pid, QemuRegisters registers) {
         this.qmp = qmp;
         this.pid = pid;
         this.registers = registers;
+        this.threads = registers.debuggerThreads();
     }
 
     @Override
@@ -36,11 +38,10 @@ final class QemuBreakpoints implements Breakpoints {
     }
 
     private QemuBreakpointSession connect(boolean pausedByOthers) throws GuestException {
-        DebugStub stub = DebugStub.open(qmp, pid);
+        DebugStub stub = DebugStub.open(qmp, pid, threads);
         try {
-            stub.gdb().removeAllBreakpoints();
-            QemuBreakpointSession opened =
-                    new QemuBreakpointSession(qmp, stub, registers.debuggerThreads(), pausedByOthers);
+            stub.gdb().removeAllBreakpoints(threads);
+            QemuBreakpointSession opened = new QemuBreakpointSession(qmp, stub, threads, pausedByOthers);
             check(opened.read()[0]);
             return opened;
         } catch (GuestException e) {
@@ -66,7 +67,7 @@ final class QemuBreakpoints implements Breakpoints {
         QmpValue status = qmp.execute("query-status");
         boolean isToRun =
                 status.get("running").isTrue() || status.get("status").text().equals(STOPPED_AT_BREAKPOINT);
-        boolean removed = DebugStub.removeLeft(qmp, pid);
+        boolean removed = DebugStub.removeLeft(qmp, pid, threads);
         if (removed && isToRun) {
             qmp.execute("cont");
         }

@@ -40,7 +40,8 @@ public final class QemuMachine implements Machine {
         pausing = new QemuPausing(qmp);
         breakpoints = new QemuBreakpoints(qmp, pid, registers);
         boolean isTranslating = !qmp.execute("query-kvm").get("enabled").isTrue();
-        CodeWriter codeWriter = new QemuCodeWriter(qmp, pid, isTranslating, memory, pausing);
+        CodeWriter codeWriter =
+                new QemuCodeWriter(qmp, pid, registers.debuggerThreads(), isTranslating, memory, pausing);
         capabilities = Map.of(
                 MemoryWriter.class, memory,
                 CodeWriter.class, codeWriter,
@@ -120,10 +121,17 @@ public final class QemuMachine implements Machine {
         closed = true;
         try (QmpClient _ = qmp;
                 QemuMemory _ = memory) {
-            breakpoints.end();
-            pausing.endAll();
+            endHolds();
         } catch (GuestGoneException _) {
             // There is nobody left to let go of.
+        }
+    }
+
+    private void endHolds() throws GuestException {
+        try {
+            breakpoints.end();
+        } finally {
+            pausing.endAll();
         }
     }
 

@@ -352,7 +352,7 @@ class QemuBreakpointsTest {
         machine.close();
         Path directory;
         try (QmpClient qmp = QmpClient.connect(guest.socket())) {
-            DebugStub stub = DebugStub.open(qmp, guest.pid());
+            DebugStub stub = DebugStub.open(qmp, guest.pid(), new int[] {1, 2});
             stub.gdb().order(List.of("Z0," + Long.toHexString(address) + ",1"));
             stub.gdb().exchangeAndRun(List.of(), "c");
             directory = Path.of(qmp.execute("query-chardev").elements().stream()
