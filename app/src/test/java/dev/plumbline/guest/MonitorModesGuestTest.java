@@ -25,8 +25,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(300)
 class MonitorModesGuestTest {
     private static final int LEARNING_SECONDS = 15;
-    /// Functions of a module that has come get probes within a second.
-    private static final long JOINING_MILLIS = 1200;
 
     private static final String LEARNT = "ls / > /dev/null; cat /proc/uptime > /dev/null; "
             + AttackModule.HIDE_FILE.trigger() + "; syscall-loop 200";
@@ -61,18 +59,13 @@ class MonitorModesGuestTest {
                 assertThat(knowing.knownEdgeCount()).isGreaterThan((int) told / 2);
                 assertThat(knowing.eventCount()).as("of %,d", told).isLessThan(told / 4);
                 List<Alert> attacked = knowing.during(() -> {
-                    AttackModule.HIDE_FILE.load(modules);
-                    Thread.sleep(JOINING_MILLIS);
+                    knowing.untilJoined(() -> AttackModule.HIDE_FILE.load(modules));
                     guest.guest().execChecked(AttackModule.HIDE_FILE.trigger());
-                    Thread.sleep(JOINING_MILLIS);
                 });
                 assertThat(grave(attacked))
                         .anyMatch(alert -> alert.severity() == Severity.HIGH
                                 && DetectionGuestTest.names(alert, AttackModule.HIDE_FILE));
-                knowing.during(() -> {
-                    AttackModule.HIDE_FILE.unload(modules);
-                    Thread.sleep(JOINING_MILLIS);
-                });
+                knowing.during(() -> knowing.untilJoined(() -> AttackModule.HIDE_FILE.unload(modules)));
                 long before = knowing.eventCount();
                 knowing.during(() -> guest.guest().execChecked(LEARNT));
                 assertThat(knowing.eventCount() - before)

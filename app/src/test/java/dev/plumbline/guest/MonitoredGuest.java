@@ -1,5 +1,7 @@
 package dev.plumbline.guest;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.extraction.EdgeBuilder;
 import dev.plumbline.extraction.FunctionSelection;
@@ -41,6 +43,7 @@ import java.util.concurrent.Future;
 /// A guest in edge mode, whose calls are compared with a model and whose code is looked after. For one thread.
 final class MonitoredGuest implements AutoCloseable {
     private static final long LOOK_NANOS = 500_000_000L;
+    private static final long LONGEST_JOINING_NANOS = 30_000_000_000L;
 
     private final Machine machine;
     private final Map<String, Alert> alerts = new LinkedHashMap<>();
@@ -51,6 +54,7 @@ final class MonitoredGuest implements AutoCloseable {
     private final ModuleWatch watch;
     private final InlineEngine engine;
     private long nextLook = System.nanoTime();
+    private volatile int joinCount;
 
     /// Work in the guest.
     interface Work {
@@ -125,6 +129,17 @@ final class MonitoredGuest implements AutoCloseable {
         return new ArrayList<>(alerts.values());
     }
 
+    /// Loads or unloads a module and waits until its functions have probes, or none any more. While [#during] runs.
+    void untilJoined(Work change) throws Exception {
+        int before = joinCount;
+        change.run();
+        long deadline = System.nanoTime() + LONGEST_JOINING_NANOS;
+        while (joinCount == before) {
+            assertThat(System.nanoTime()).as("modules joined").isLessThan(deadline);
+            Thread.sleep(20);
+        }
+    }
+
     /// How many edges have left the guest.
     long eventCount() {
         return edges.eventCount();
@@ -144,6 +159,7 @@ final class MonitoredGuest implements AutoCloseable {
             tails.codeChanged(changed.get().graph());
             integrity.codeChanged(changed.get().graph());
             watch.join();
+            joinCount++;
         }
         if (System.nanoTime() - nextLook >= 0) {
             integrity.look(engine.written());
