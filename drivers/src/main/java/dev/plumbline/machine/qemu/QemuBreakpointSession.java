@@ -303,13 +303,8 @@ final class QemuBreakpointSession implements Breakpoints.Session {
             }
             interrupt();
             order(writes());
-<<<<<<< HEAD
-            gdb.removeAllBreakpoints();
-            if (runsOn && !pausedByOthers) {
-=======
             gdb.removeAllBreakpoints(threads);
-            if (!pausedByOthers) {
->>>>>>> stub
+            if (runsOn && !pausedByOthers) {
                 qmp.execute("cont");
             }
         } catch (GuestGoneException e) {
