@@ -16,8 +16,7 @@ import java.util.function.ToDoubleFunction;
 /// @param ran from when the guest was let run until it stood still again
 /// @param debuggerCore what the debugger computed
 /// @param qemuCore what QEMU computed
-/// @param blocks how many blocks of guest code QEMU had translated when it stood still; NaN if not asked for
-/// @param flushes how often QEMU had given up all that it had translated
+/// @param flushes how often QEMU gave up all that it had translated; NaN if not asked for
 record HitCost(
         int hits,
         double stops,
@@ -28,7 +27,6 @@ record HitCost(
         double ran,
         double debuggerCore,
         double qemuCore,
-        double blocks,
         double flushes) {
 
     /// Reads core times at the second hit and at the one before the last.
@@ -79,18 +77,16 @@ record HitCost(
                 median(hits, StubLog.Hit::ranMicros),
                 core.micros(core.debuggerSeconds),
                 core.micros(core.qemuSeconds),
-                Double.NaN,
                 Double.NaN);
     }
 
     /// With what the debugger itself has counted: QEMU does not see what was sent together.
     HitCost withRoundTrips(double counted) {
-        return new HitCost(hits, stops, packets, counted, outside, held, ran, debuggerCore, qemuCore, blocks, flushes);
+        return new HitCost(hits, stops, packets, counted, outside, held, ran, debuggerCore, qemuCore, flushes);
     }
 
-    HitCost withTranslations(double blocksThen, double flushesEach) {
-        return new HitCost(
-                hits, stops, packets, roundTrips, outside, held, ran, debuggerCore, qemuCore, blocksThen, flushesEach);
+    HitCost withFlushes(double counted) {
+        return new HitCost(hits, stops, packets, roundTrips, outside, held, ran, debuggerCore, qemuCore, counted);
     }
 
     private static double median(List<StubLog.Hit> hits, ToDoubleFunction<StubLog.Hit> value) {

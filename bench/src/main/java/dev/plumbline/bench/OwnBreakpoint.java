@@ -12,12 +12,14 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
+import java.util.Optional;
 
 /// A breakpoint at a function's entry, handled by Plumbline's own session: where the function was called from and which
 /// task runs are read, its NOP is run in the vCPU's place.
 final class OwnBreakpoint implements AutoCloseable {
     private static final Duration LONGEST_WAIT = Duration.ofSeconds(30);
     private static final int INSTRUCTION_BYTES = 15;
+    private static final int WARM_UPS = 3000;
 
     private final LinuxKernel kernel;
     private final Breakpoints.Session session;
@@ -41,30 +43,37 @@ final class OwnBreakpoint implements AutoCloseable {
         void start() throws IOException;
     }
 
-    /// Lets the guest run until the breakpoint was hit so often.
-    HitCost hits(int hits, Work work, HitCost.CoreTimes core, GuestMonitor monitor, StubLog log) throws IOException {
+    /// Lets the guest run until the breakpoint was hit so often. The first hit is for warming up.
+    ///
+    /// @return empty if the guest did not come to it for half a minute
+    Optional<HitCost> hits(int hits, Work work, HitCost.CoreTimes core, GuestMonitor monitor, StubLog log)
+            throws IOException {
         log.hits();
         session.resume();
         work.start();
         Breakpoints.Traffic traffic = session.traffic();
-        GuestMonitor.Translations first = null;
+        long flushes = 0;
         for (int hit = 0; hit < hits; ) {
             if (!session.awaitStop(LONGEST_WAIT)) {
-                throw new IOException("the guest has come to its breakpoint only " + hit + " times");
+                return Optional.empty();
+            }
+            if (hit == 0) {
+                warmUp();
+                traffic = session.traffic();
             }
             if (handle()) {
                 core.hit(++hit);
-                first = hit == 2 ? monitor.translations() : first;
+                flushes = hit == 2 ? monitor.translationFlushes() : flushes;
             }
             if (hit < hits) {
                 session.resume();
             }
         }
-        GuestMonitor.Translations last = monitor.translations();
+        flushes = monitor.translationFlushes() - flushes;
         double roundTrips = session.traffic().roundTrips() - traffic.roundTrips() + 1.0;
-        return HitCost.of(log.hits(), core)
+        return Optional.of(HitCost.of(log.hits(), core)
                 .withRoundTrips(roundTrips / (hits + strays))
-                .withTranslations(last.blocks(), (last.flushes() - first.flushes()) / (hits - 2.0));
+                .withFlushes(flushes / (hits + strays - 2.0)));
     }
 
     /// How often another breakpoint was hit, which was taken out then.
@@ -72,23 +81,44 @@ final class OwnBreakpoint implements AutoCloseable {
         return strays;
     }
 
+    // Has the compiler compile what a hit takes: reads where the vCPU stands and writes it back as it was. As many hits
+    // would take QEMU minutes.
+    private void warmUp() throws GuestException {
+        for (int i = 0; i < WARM_UPS; i++) {
+            VcpuState state = session.read()[0];
+            look(state);
+            InstructionEmulator.run(code(state), state.copy(), memory);
+            session.write(0, state);
+        }
+    }
+
     private boolean handle() throws GuestException {
+        kernel.addressSpace().forgetTranslations();
         VcpuState state = session.read()[0];
         boolean isOurs = state.rip == site;
         if (isOurs) {
-            memory.read(state.gsBase + currentTask, Long.BYTES);
-            memory.read(state.general[VcpuState.RSP], Long.BYTES);
+            look(state);
         } else {
             strays++;
             session.remove(state.rip);
         }
-        byte[] code = new byte[INSTRUCTION_BYTES];
-        kernel.addressSpace().read(new VirtualAddress(state.rip), MemorySegment.ofArray(code));
-        if (!InstructionEmulator.run(code, state, memory)) {
+        if (!InstructionEmulator.run(code(state), state, memory)) {
             throw new GuestException("what stands at 0x%x is no NOP".formatted(state.rip));
         }
         session.write(0, state);
         return isOurs;
+    }
+
+    // Which task runs, and where the function is to return to.
+    private void look(VcpuState state) throws GuestException {
+        memory.read(state.gsBase + currentTask, Long.BYTES);
+        memory.read(state.general[VcpuState.RSP], Long.BYTES);
+    }
+
+    private byte[] code(VcpuState state) throws GuestException {
+        byte[] code = new byte[INSTRUCTION_BYTES];
+        kernel.addressSpace().read(new VirtualAddress(state.rip), MemorySegment.ofArray(code));
+        return code;
     }
 
     @Override

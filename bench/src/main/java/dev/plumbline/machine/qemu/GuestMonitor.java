@@ -8,7 +8,6 @@ import java.util.regex.Pattern;
 /// A monitor of a guest beside the one that Plumbline uses: for the debug stub that another debugger is to have, and
 /// for what QEMU says about its translations.
 public final class GuestMonitor implements AutoCloseable {
-    private static final Pattern BLOCKS = Pattern.compile("TB count +([0-9]+)");
     private static final Pattern FLUSHES = Pattern.compile("TB flush count +([0-9]+)");
 
     private final QmpClient qmp;
@@ -29,22 +28,11 @@ public final class GuestMonitor implements AutoCloseable {
         qmp.execute("cont");
     }
 
-    /// What a translating QEMU has.
-    ///
-    /// @param blocks translated blocks of guest code that are in its cache now
-    /// @param flushes how often it has given up the whole cache
-    public record Translations(long blocks, long flushes) {}
-
-    /// Asks QEMU for it.
-    public Translations translations() throws GuestException {
-        String printed = qmp.monitor("info jit");
-        return new Translations(number(BLOCKS, printed), number(FLUSHES, printed));
-    }
-
-    private static long number(Pattern pattern, String printed) throws GuestException {
-        Matcher matcher = pattern.matcher(printed);
+    /// How often a translating QEMU has given up all that it had translated.
+    public long translationFlushes() throws GuestException {
+        Matcher matcher = FLUSHES.matcher(qmp.monitor("info jit"));
         if (!matcher.find()) {
-            throw new GuestException("QEMU does not say its '" + pattern + "': this version is not supported");
+            throw new GuestException("QEMU does not say how often it flushed: this version is not supported");
         }
         return Long.parseLong(matcher.group(1));
     }
