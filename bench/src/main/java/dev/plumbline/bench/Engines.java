@@ -30,6 +30,9 @@ import java.util.stream.Stream;
 public final class Engines implements AutoCloseable {
     private static final String FUNCTION = "getppid";
     private static final int[] OTHERS = {0, 10, 100, 1000, 5000};
+    /// More iterations than are to be seen, for those that steps run through.
+    private static final int SPARE = 10;
+
     private static final int OTHER_HITS = 24;
     private static final int INLINE_LISTINGS = 40;
     private static final int TRAP_LISTINGS = 3;
@@ -142,7 +145,7 @@ public final class Engines implements AutoCloseable {
         try (OwnBreakpoint breakpoint = new OwnBreakpoint(kernel, site, others)) {
             Optional<HitCost> cost = breakpoint.hits(
                     times,
-                    () -> running.add(guest.start(loop(times + ""))),
+                    () -> running.add(guest.start(loop(times + SPARE + ""))),
                     new HitCost.CoreTimes(() -> CoreTime.ofThread() / 1e9, () -> CoreTime.seconds(guest.pid()), times),
                     monitor,
                     log);
@@ -182,7 +185,7 @@ public final class Engines implements AutoCloseable {
     private void printDebugger(String who, HitCost cost, HitCost gdb) {
         row(
                 "gdb",
-                "%s, %s | %,d | %.2f | %.1f | %.1f | %.0f | %.1f | %.0f | %.1f | %.1f | %,.0f"
+                "%s, %s | %,d | %.2f | %.1f | %.1f | %,.0f | %.1f | %,.0f | %.1f | %,.0f | %,.0f"
                         .formatted(
                                 series,
                                 who,
@@ -192,9 +195,9 @@ public final class Engines implements AutoCloseable {
                                 cost.roundTrips(),
                                 cost.outside(),
                                 gdb.outside() / cost.outside(),
+                                cost.outsideAtBest(),
+                                gdb.outsideAtBest() / cost.outsideAtBest(),
                                 cost.debuggerCore(),
-                                gdb.debuggerCore() / cost.debuggerCore(),
-                                (cost.held() + cost.ran()) / 1e3,
                                 cost.qemuCore()));
     }
 

@@ -59,10 +59,13 @@ final class OwnBreakpoint implements AutoCloseable {
             }
             if (hit == 0) {
                 warmUp();
-                traffic = session.traffic();
             }
             if (handle()) {
                 core.hit(++hit);
+                if (hit == 1) {
+                    stepOn();
+                    traffic = session.traffic();
+                }
                 flushes = hit == 2 ? monitor.translationFlushes() : flushes;
             }
             if (hit < hits) {
@@ -70,9 +73,9 @@ final class OwnBreakpoint implements AutoCloseable {
             }
         }
         flushes = monitor.translationFlushes() - flushes;
-        double roundTrips = session.traffic().roundTrips() - traffic.roundTrips() + 1.0;
+        double roundTrips = session.traffic().roundTrips() - traffic.roundTrips();
         return Optional.of(HitCost.of(log.hits(), core)
-                .withRoundTrips(roundTrips / (hits + strays))
+                .withRoundTrips(roundTrips / (hits - 1 + strays))
                 .withFlushes(flushes / (hits + strays - 2.0)));
     }
 
@@ -89,6 +92,13 @@ final class OwnBreakpoint implements AutoCloseable {
             look(state);
             InstructionEmulator.run(code(state), state.copy(), memory);
             session.write(0, state);
+        }
+    }
+
+    // And what waiting for a stop takes.
+    private void stepOn() throws GuestException {
+        for (int i = 0; i < WARM_UPS / 2; i++) {
+            session.step(0);
         }
     }
 
