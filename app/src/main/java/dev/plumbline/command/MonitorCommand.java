@@ -132,7 +132,7 @@ final class MonitorCommand implements Callable<Integer> {
             LinuxKernel kernel, Model model, AlertLog alerts, AlertResponse response, ErrorLines err, OrderlyEnd end)
             throws IOException {
         TracedKernel traced = probes.of(kernel).traced();
-        MonitorOutput output = new MonitorOutput(traced, model, alerts, response);
+        MonitorOutput output = new MonitorOutput(traced, model, alerts, response, err);
         try (Guard _ = Guard.start(vm);
                 ModuleWatch modules = traced.watchModules()) {
             Recording recording = new Recording(RecordingMode.EDGE, true);

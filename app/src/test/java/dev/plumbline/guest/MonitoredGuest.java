@@ -1,5 +1,7 @@
 package dev.plumbline.guest;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.extraction.EdgeBuilder;
 import dev.plumbline.extraction.FunctionSelection;
@@ -7,6 +9,7 @@ import dev.plumbline.extraction.ModuleWatch;
 import dev.plumbline.extraction.TaskStructs;
 import dev.plumbline.extraction.TracedCode;
 import dev.plumbline.kernel.FrameSizes;
+import dev.plumbline.kernel.FunctionTypes;
 import dev.plumbline.kernel.KernelCode;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.kernel.SystemCall;
@@ -15,7 +18,6 @@ import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Machine;
 import dev.plumbline.machine.qemu.QemuMachine;
 import dev.plumbline.monitoring.Alert;
-import dev.plumbline.monitoring.CallKinds;
 import dev.plumbline.monitoring.CodeIntegrity;
 import dev.plumbline.monitoring.EdgeComparison;
 import dev.plumbline.monitoring.GeneratedCode;
@@ -42,6 +44,7 @@ final class MonitoredGuest implements AutoCloseable {
 
     private final Machine machine;
     private final Map<String, Alert> alerts = new LinkedHashMap<>();
+    private final FunctionTypes types;
     private final GeneratedCode own;
     private final NamedTailCalls tails;
     private final EdgeBuilder edges;
@@ -64,8 +67,9 @@ final class MonitoredGuest implements AutoCloseable {
         List<SystemCall> calls = kernel.systemCalls();
         tails = new NamedTailCalls(graph);
         own = new GeneratedCode(kernel);
-        CallKinds kinds = new CallKinds(kernel.types().prototypes());
-        EdgeComparison comparison = new EdgeComparison(model, kinds, own, tails, this::keep);
+        types = kernel.functionTypes();
+        assertThat(types.look()).isEmpty();
+        EdgeComparison comparison = new EdgeComparison(model, types::of, own, tails, this::keep);
         edges = new EdgeBuilder(TracedCode.of(graph, calls, frames), calls, new TaskStructs(kernel), comparison);
         integrity = new CodeIntegrity(kernel, graph, this::keep);
         watch = new ModuleWatch(
@@ -119,6 +123,7 @@ final class MonitoredGuest implements AutoCloseable {
         long events = engine.poll(edges);
         Optional<TracedCode> changed = watch.look(engine);
         if (changed.isPresent()) {
+            assertThat(types.look()).isEmpty();
             edges.codeChanged(changed.get());
             tails.codeChanged(changed.get().graph());
             integrity.codeChanged(changed.get().graph());

@@ -85,6 +85,8 @@ final class FakeLinux {
         symbol("ksys_alias", 't', IMAGE + 0x300);
         symbol("__x64_sys_ni_syscall", 'W', IMAGE + 0x300);
         symbol("asm_exc_page_fault", 'T', HANDLER);
+        symbol("aggr_pre_handler", 't', IMAGE + 0x1400);
+        symbol("pre_handler_kretprobe", 't', IMAGE + 0x1500);
         for (int i = 0; i < FILLERS; i++) {
             symbol("filler_" + i, 't', IMAGE + 0x2000 + 4 * i);
         }
@@ -117,11 +119,15 @@ final class FakeLinux {
         symbol("system_state", 'D', data(8));
         symbol("page_offset_base", 'D', data(8));
         symbol("init_task", 'D', data(types.size("task_struct")));
-        for (String list : List.of("modules", "bpf_kallsyms", "ftrace_ops_trampoline_list")) {
+        for (String list : List.of("modules", "btf_modules", "bpf_kallsyms", "ftrace_ops_trampoline_list")) {
             symbol(list, 'd', data(16));
             emptyList(address(list));
         }
         symbol("ftrace_pages_start", 'd', data(8));
+        symbol("ftrace_list_end", 'd', data(types.size("ftrace_ops")));
+        symbol("ftrace_ops_list", 'd', data(8));
+        putLong(address("ftrace_ops_list"), address("ftrace_list_end"));
+        symbol("mod_tree", 'd', data(types.size("mod_tree_root")));
         symbol("nr_cpu_ids", 'D', data(8));
         symbol("__per_cpu_offset", 'D', data(64 * 8));
         symbol("__cpu_online_mask", 'D', data(8));
@@ -291,6 +297,13 @@ final class FakeLinux {
         }
     }
 
+    /// A static call's key; its function is what it leads to.
+    long staticCallKey(long function) {
+        long key = data(types.size("static_call_key"));
+        putLong(key + types.offset("static_call_key.func"), function);
+        return key;
+    }
+
     /// Starts to add a module with two pages of code.
     FakeModule module(String name) {
         long base = nextModule;
@@ -390,7 +403,7 @@ final class FakeLinux {
         return put(start, bytes);
     }
 
-    private long data(long sizeBytes) {
+    long data(long sizeBytes) {
         long start = nextData;
         nextData = start + sizeBytes + 7 & -8L;
         return start;
@@ -405,7 +418,7 @@ final class FakeLinux {
         return start;
     }
 
-    private void emptyList(long head) {
+    void emptyList(long head) {
         putLong(head, head);
         putLong(head + 8, head);
     }

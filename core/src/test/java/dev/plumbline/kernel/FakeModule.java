@@ -71,6 +71,43 @@ final class FakeModule {
         return this;
     }
 
+    /// Gives each static call its key.
+    FakeModule staticCallKeys(long... keys) {
+        for (int i = 0; i < keys.length; i++) {
+            long at = base + TEXT_BYTES + 0x400 + 8L * i + 4;
+            linux.putInt(at, (int) (keys[i] - at));
+        }
+        return this;
+    }
+
+    /// Gives it type information, as the kernel keeps it while the module is there.
+    ///
+    /// @param id the kernel's number for it
+    /// @return address of its `struct btf`
+    long typed(int id, byte... section) {
+        long btf = linux.heap(types.size("btf"));
+        linux.putLong(btf + types.offset("btf.data"), linux.put(linux.heap(section.length), section));
+        linux.putInt(btf + types.offset("btf.data_size"), section.length);
+        linux.putInt(btf + types.offset("btf.start_id"), types.count() + 1);
+        linux.putInt(btf + types.offset("btf.id"), id);
+        long listed = linux.heap(types.size("btf_module"));
+        linux.putLong(listed + types.offset("btf_module.module"), address);
+        linux.putLong(listed + types.offset("btf_module.btf"), btf);
+        linux.append(linux.address("btf_modules"), listed + types.offset("btf_module.list"));
+        return btf;
+    }
+
+    /// Puts it into the tree by which the kernel finds modules by address, below a node or as the root.
+    ///
+    /// @param parent what holds the link to it
+    /// @return address of its `struct rb_node`
+    long inTree(long parent) {
+        long node = linux.heap(types.size("mod_tree_node"));
+        linux.putLong(node + types.offset("mod_tree_node.mod"), address);
+        linux.putLong(parent, node + types.offset("mod_tree_node.node"));
+        return node + types.offset("mod_tree_node.node");
+    }
+
     FakeModule state(int state) {
         linux.putInt(address + types.offset("module.state"), state);
         return this;
