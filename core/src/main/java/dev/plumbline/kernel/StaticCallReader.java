@@ -1,9 +1,11 @@
 package dev.plumbline.kernel;
 
 import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.UnreadableMemoryException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /// Reads where static calls are to lead: each place names a `struct static_call_key`, whose `func` the kernel changes
 /// before it changes the places (kernel/static_call_inline.c). A call's trampoline `__SCT__NAME` goes with the key
@@ -31,7 +33,9 @@ final class StaticCallReader {
         this.functionAt = btf.struct("static_call_key").offset("func");
     }
 
-    /// By the address of each place and trampoline, the function it is to lead to; 0 for none.
+    /// By the address of each place and trampoline, the function it is to lead to; 0 for none. Places whose key cannot
+    /// be
+    /// read are left out.
     ///
     /// @param all the kernel's symbols and the modules'
     Map<Long, Long> functions(SymbolTable all, ModuleReader reader, List<KernelModule> modules) throws GuestException {
@@ -86,18 +90,26 @@ final class StaticCallReader {
         }
     }
 
-    // Many places share a key.
+    // Many places share a key. A place whose key cannot be read leads nowhere that is known.
     private Map<Long, Long> functions() throws GuestException {
-        Map<Long, Long> byKey = new HashMap<>();
+        Map<Long, Optional<Long>> byKey = new HashMap<>();
         Map<Long, Long> functions = new HashMap<>();
         for (Map.Entry<Long, Long> each : keys.entrySet()) {
-            Long function = byKey.get(each.getValue());
+            Optional<Long> function = byKey.get(each.getValue());
             if (function == null) {
-                function = memory.s64(each.getValue() + functionAt);
+                function = function(each.getValue());
                 byKey.put(each.getValue(), function);
             }
-            functions.put(each.getKey(), function);
+            function.ifPresent(address -> functions.put(each.getKey(), address));
         }
         return functions;
+    }
+
+    private Optional<Long> function(long key) throws GuestException {
+        try {
+            return Optional.of(memory.s64(key + functionAt));
+        } catch (UnreadableMemoryException _) {
+            return Optional.empty();
+        }
     }
 }

@@ -1,7 +1,7 @@
 package dev.plumbline.kernel;
 
 /// A module of a [FakeLinux]: three pages, the first two of them code; its tables lie in the third.
-final class FakeModule {
+public final class FakeModule {
     static final int TEXT_BYTES = 0x2000;
     private static final int SIZE_BYTES = 0x3000;
 
@@ -40,7 +40,7 @@ final class FakeModule {
     }
 
     /// Adds a symbol; the kernel keeps its letter beside its ELF symbol.
-    FakeModule symbol(String symbol, char type, long symbolAddress) {
+    public FakeModule symbol(String symbol, char type, long symbolAddress) {
         symtab.u32(strtab.size()).u32(0).u64(symbolAddress).u64(0);
         typetab.u8(type);
         strtab.text(symbol);
@@ -55,11 +55,11 @@ final class FakeModule {
         return this;
     }
 
-    FakeModule staticKeys(long... sites) {
+    public FakeModule staticKeys(long... sites) {
         return patchTable("jump_entries", 16, sites);
     }
 
-    FakeModule staticCalls(long... sites) {
+    public FakeModule staticCalls(long... sites) {
         return patchTable("static_call_sites", 8, sites);
     }
 
@@ -72,7 +72,7 @@ final class FakeModule {
     }
 
     /// Gives each static call its key.
-    FakeModule staticCallKeys(long... keys) {
+    public FakeModule staticCallKeys(long... keys) {
         for (int i = 0; i < keys.length; i++) {
             long at = base + TEXT_BYTES + 0x400 + 8L * i + 4;
             linux.putInt(at, (int) (keys[i] - at));
@@ -113,7 +113,7 @@ final class FakeModule {
         return this;
     }
 
-    long base() {
+    public long base() {
         return base;
     }
 
@@ -128,7 +128,7 @@ final class FakeModule {
     }
 
     /// Puts it into the list of modules, as the oldest so far.
-    FakeLinux load() {
+    public FakeLinux load() {
         long kallsyms = linux.heap(types.size("mod_kallsyms"));
         linux.putLong(kallsyms + types.offset("mod_kallsyms.symtab"), bytes(symtab));
         linux.putLong(kallsyms + types.offset("mod_kallsyms.strtab"), bytes(strtab));

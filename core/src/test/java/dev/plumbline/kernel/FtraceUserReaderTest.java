@@ -100,7 +100,7 @@ class FtraceUserReaderTest {
         long ops = user(1);
         linux.putLong(ops + types.offset("ftrace_ops.next"), ops);
 
-        assertFails("does not end");
+        assertFails("without end");
     }
 
     @Test

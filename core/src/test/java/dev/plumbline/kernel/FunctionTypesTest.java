@@ -64,8 +64,9 @@ class FunctionTypesTest {
 
     @Test
     void aKernelThatKeepsNoneOfModulesHasItsOwn() throws GuestException {
-        machine = linux.withoutSymbol("btf_modules").machine();
-        FunctionTypes read = read();
+        FakeLinux bare = new FakeLinux(4, Order.SINCE_6_4).withoutSymbol("btf_modules");
+        bare.module("loop").load();
+        FunctionTypes read = LinuxKernel.open(bare.machine()).functionTypes();
 
         assertThat(read.look()).isEmpty();
         assertThat(read.of("start_kernel", Optional.empty())).hasSize(1);

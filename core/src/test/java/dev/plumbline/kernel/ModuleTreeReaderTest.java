@@ -21,11 +21,6 @@ class ModuleTreeReaderTest {
 
     private FakeLinux linux = new FakeLinux(4, Order.SINCE_6_4);
 
-    private long root() {
-        FakeTypes types = linux.types();
-        return linux.address("mod_tree") + types.offset("mod_tree_root.root") + types.offset("latch_tree_root.tree");
-    }
-
     private List<KernelModule> read() throws GuestException {
         return LinuxKernel.open(linux.machine()).unlistedModules();
     }
@@ -37,7 +32,7 @@ class ModuleTreeReaderTest {
         FakeModule listed = linux.module("listed");
         FakeModule hidden = linux.module("hidden");
         FakeModule other = linux.module("other");
-        long top = listed.inTree(root());
+        long top = listed.inTree(linux.modTree());
         listed.inTree(top + LEFT);
         long deeper = hidden.inTree(top + RIGHT);
         hidden.inTree(deeper + RIGHT);
@@ -50,7 +45,7 @@ class ModuleTreeReaderTest {
     @Test
     void whatIsListedAndFormingIsNotHidden() throws GuestException {
         FakeModule forming = linux.module("forming").state(3);
-        forming.inTree(root());
+        forming.inTree(linux.modTree());
         forming.load();
 
         assertThat(read()).isEmpty();
@@ -58,7 +53,7 @@ class ModuleTreeReaderTest {
 
     @Test
     void aKernelWithoutTheTreeHidesNone() throws GuestException {
-        linux.module("hidden").inTree(root());
+        linux.module("hidden").inTree(linux.modTree());
         linux.withoutSymbol("mod_tree");
 
         assertThat(read()).isEmpty();
@@ -68,7 +63,7 @@ class ModuleTreeReaderTest {
     @ValueSource(ints = {RIGHT, LEFT})
     void aTreeThatComesBackToItselfEnds(int side) {
         FakeModule module = linux.module("loop");
-        long top = module.inTree(root());
+        long top = module.inTree(linux.modTree());
         long deeper = module.inTree(top + side);
         linux.putLong(deeper + side, top);
 
@@ -80,7 +75,7 @@ class ModuleTreeReaderTest {
     @ParameterizedTest
     @ValueSource(ints = {RIGHT, LEFT})
     void linksToNowhereAreRefused(int side) {
-        linux.putLong(linux.module("loop").inTree(root()) + side, WILD);
+        linux.putLong(linux.module("loop").inTree(linux.modTree()) + side, WILD);
 
         assertThatThrownBy(this::read)
                 .isInstanceOf(KernelFormatException.class)
@@ -91,7 +86,7 @@ class ModuleTreeReaderTest {
     @Test
     void aModuleThatIsNoneIsRefused() {
         FakeTypes types = linux.types();
-        long node = linux.module("loop").inTree(root()) - types.offset("mod_tree_node.node");
+        long node = linux.module("loop").inTree(linux.modTree()) - types.offset("mod_tree_node.node");
         linux.putLong(node + types.offset("mod_tree_node.mod"), WILD);
 
         assertThatThrownBy(this::read).isInstanceOf(KernelFormatException.class).hasMessageContaining("0x12345678");
