@@ -37,6 +37,7 @@ class DetectionGuestTest {
             "cd /sys/kernel/tracing && echo 'p:seen vfs_read' > kprobe_events && echo 1 > events/kprobes/seen/enable"
                     + " && ls / > /dev/null && echo 0 > events/kprobes/seen/enable && echo > kprobe_events",
             "cd /sys/kernel/tracing/events/sched/sched_wakeup && echo 1 > enable && sleep 0.2 && echo 0 > enable",
+            "cd /sys/kernel/debug/sched && echo full > preempt && sleep 0.5 && echo voluntary > preempt",
             "cd /sys/devices/system/cpu/cpu1 && echo 0 > online && sleep 0.5 && echo 1 > online");
 
     private static final DetectionTable TABLE = new DetectionTable();
