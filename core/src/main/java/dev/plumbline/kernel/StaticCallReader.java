@@ -15,8 +15,8 @@ final class StaticCallReader {
     private static final int SITE_BYTES = 8;
 
     private static final int KEY_AT = 4;
-    /// The two lowest bits of a key are flags.
-    private static final int KEY_MASK = ~3;
+    /// The two lowest bits of a key's address are flags. Tables of modules may begin anywhere.
+    private static final long KEY_MASK = ~3L;
 
     private static final int MOST_SITES = 500_000;
     private static final String TRAMPOLINE = "__SCT__";
@@ -62,7 +62,7 @@ final class StaticCallReader {
         }
         Block table = memory.block(what, start, sites * SITE_BYTES);
         for (long at = 0; at < table.size(); at += SITE_BYTES) {
-            keys.put(start + at + table.s32(at), start + at + KEY_AT + (table.s32(at + KEY_AT) & KEY_MASK));
+            keys.put(start + at + table.s32(at), start + at + KEY_AT + table.s32(at + KEY_AT) & KEY_MASK);
         }
     }
 

@@ -4,6 +4,8 @@ package dev.plumbline.kernel;
 public final class FakeModule {
     static final int TEXT_BYTES = 0x2000;
     private static final int SIZE_BYTES = 0x3000;
+    /// In real modules, too, nothing keeps it at a multiple of anything.
+    private static final int STATIC_CALLS_AT = 0x401;
 
     private final FakeLinux linux;
     private final FakeTypes types;
@@ -64,7 +66,7 @@ public final class FakeModule {
     }
 
     private FakeModule patchTable(String table, int entryBytes, long... sites) {
-        long start = base + TEXT_BYTES + (entryBytes == 16 ? 0 : 0x400);
+        long start = base + TEXT_BYTES + (entryBytes == 16 ? 0 : STATIC_CALLS_AT);
         linux.putRelative(start, entryBytes, sites);
         linux.putLong(address + types.offset("module." + table), start);
         linux.putInt(address + types.offset("module.num_" + table), sites.length);
@@ -74,7 +76,7 @@ public final class FakeModule {
     /// Gives each static call its key.
     public FakeModule staticCallKeys(long... keys) {
         for (int i = 0; i < keys.length; i++) {
-            long at = base + TEXT_BYTES + 0x400 + 8L * i + 4;
+            long at = base + TEXT_BYTES + STATIC_CALLS_AT + 8L * i + 4;
             linux.putInt(at, (int) (keys[i] - at));
         }
         return this;
