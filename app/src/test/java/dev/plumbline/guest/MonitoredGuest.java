@@ -8,6 +8,7 @@ import dev.plumbline.extraction.FunctionSelection;
 import dev.plumbline.extraction.ModuleWatch;
 import dev.plumbline.extraction.TaskStructs;
 import dev.plumbline.extraction.TracedCode;
+import dev.plumbline.kernel.CodeRegion;
 import dev.plumbline.kernel.FrameSizes;
 import dev.plumbline.kernel.FunctionTypes;
 import dev.plumbline.kernel.KernelCode;
@@ -32,15 +33,19 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Collectors;
 
 /// A guest in edge mode, whose calls are compared with a model and whose code is looked after. For one thread.
 final class MonitoredGuest implements AutoCloseable {
     private static final long LOOK_NANOS = 500_000_000L;
+    private static final long PATIENCE_NANOS = 60_000_000_000L;
 
     private final Machine machine;
     private final Map<String, Alert> alerts = new LinkedHashMap<>();
@@ -51,6 +56,7 @@ final class MonitoredGuest implements AutoCloseable {
     private final CodeIntegrity integrity;
     private final ModuleWatch watch;
     private final InlineEngine engine;
+    private volatile Set<String> modules = Set.of();
     private long nextLook = System.nanoTime();
 
     /// Work in the guest.
@@ -99,6 +105,17 @@ final class MonitoredGuest implements AutoCloseable {
         alerts.putIfAbsent(alert.key(), alert);
     }
 
+    /// Waits until a module that has come or gone has joined or left. Not for the thread that looks.
+    void await(String module, boolean isThere) throws InterruptedException {
+        long deadline = System.nanoTime() + PATIENCE_NANOS;
+        while (modules.contains(module) != isThere) {
+            assertThat(System.nanoTime())
+                    .as("waited for %s, there were %s", module, modules)
+                    .isLessThan(deadline);
+            Thread.sleep(20);
+        }
+    }
+
     /// The alerts, each once, that are raised while the guest does something.
     List<Alert> during(Work work) throws Exception {
         alerts.clear();
@@ -128,6 +145,10 @@ final class MonitoredGuest implements AutoCloseable {
             tails.codeChanged(changed.get().graph());
             integrity.codeChanged(changed.get().graph());
             watch.join();
+            modules = changed.get().graph().regions().stream()
+                    .map(CodeRegion::owner)
+                    .filter(Objects::nonNull)
+                    .collect(Collectors.toSet());
         }
         if (System.nanoTime() - nextLook >= 0) {
             integrity.look(engine.written());
