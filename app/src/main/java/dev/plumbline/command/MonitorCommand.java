@@ -144,7 +144,7 @@ final class MonitorCommand implements Callable<Integer> {
             LinuxKernel kernel, Model model, AlertLog alerts, AlertResponse response, ErrorLines err, OrderlyEnd end)
             throws IOException {
         TracedKernel traced = probes.of(kernel).traced();
-        MonitorOutput output = new MonitorOutput(traced, model, mode, alerts, response);
+        MonitorOutput output = new MonitorOutput(traced, model, mode, alerts, response, err);
         try (Guard _ = Guard.start(vm);
                 ModuleWatch modules = traced.watchModules()) {
             new TraceRun(traced, modules, output, output.recording(), err)

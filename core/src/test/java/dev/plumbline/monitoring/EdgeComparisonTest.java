@@ -67,11 +67,15 @@ class EdgeComparisonTest {
         flows.finish();
         Model model = learner.model(0);
         comparison = new EdgeComparison(
-                model, new CallKinds(TYPES), new Lists(), new NamedTailCalls(kernel.graph()), alerts::add);
+                model, EdgeComparisonTest::types, new Lists(), new NamedTailCalls(kernel.graph()), alerts::add);
         List<SystemCall> calls = List.of(
                 new SystemCall(READ, "read", kernel.address("__x64_sys_read")),
                 new SystemCall(CLOSE, "close", kernel.address("__x64_sys_close")));
         edges = new EdgeBuilder(kernel.code(), calls, _ -> WHO, comparison);
+    }
+
+    private static Set<Integer> types(String function, Optional<String> module) {
+        return module.isEmpty() ? TYPES.getOrDefault(function, Set.of()) : Set.of();
     }
 
     private static final class Lists implements EdgeComparison.OwnCode {
