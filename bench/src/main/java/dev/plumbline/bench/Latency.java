@@ -107,7 +107,7 @@ final class Latency {
 
     private void detect(TestGuest guest, MonitorRun monitor, int hook, Measured measured)
             throws IOException, InterruptedException {
-        String name = "hook_%02d".formatted(hook);
+        String name = "hook_%d [%s]".formatted(hook, MODULE);
         long changed = System.nanoTime();
         switchTo(guest, hook);
         Finding ofPointer = monitor.await("Integrity", name, LIMIT_SECONDS);

@@ -1,7 +1,6 @@
 /*
- * Forty hooks for the same pointer, "write" in the file_operations of /dev/null, so that a hijacked call can be seen
- * for the first time forty times. Writing N to the parameter "hook" makes the pointer lead to hook_N (hook_00 to
- * hook_39), writing -1 puts it back.
+ * Ten hooks for the same pointer, "write" in the file_operations of /dev/null, so that a hijacked call can be seen for
+ * the first time ten times. Writing N to the parameter "hook" makes the pointer lead to hook_N, writing -1 puts it back.
  */
 #include "attack.h"
 #include <linux/fs.h>
@@ -13,26 +12,25 @@ static write_function *original;
 /* Tells the hooks apart, which the compiler would make one else. */
 static int last;
 
-#define HOOK(tens, ones)                                                                                               \
-    static noinline ssize_t hook_##tens##ones(struct file *file, const char __user *from, size_t size,                 \
-                                              loff_t *position) {                                                      \
+#define HOOK(number)                                                                                                   \
+    static noinline ssize_t hook_##number(struct file *file, const char __user *from, size_t size, loff_t *position) { \
         hits++;                                                                                                        \
-        WRITE_ONCE(last, tens * 10 + ones);                                                                            \
+        WRITE_ONCE(last, number);                                                                                      \
         return original(file, from, size, position);                                                                   \
     }
-#define HOOKS(tens)                                                                                                    \
-    HOOK(tens, 0) HOOK(tens, 1) HOOK(tens, 2) HOOK(tens, 3) HOOK(tens, 4)                                              \
-    HOOK(tens, 5) HOOK(tens, 6) HOOK(tens, 7) HOOK(tens, 8) HOOK(tens, 9)
-#define NAMES(tens)                                                                                                    \
-    hook_##tens##0, hook_##tens##1, hook_##tens##2, hook_##tens##3, hook_##tens##4, hook_##tens##5, hook_##tens##6,    \
-        hook_##tens##7, hook_##tens##8, hook_##tens##9
 
-HOOKS(0)
-HOOKS(1)
-HOOKS(2)
-HOOKS(3)
+HOOK(0)
+HOOK(1)
+HOOK(2)
+HOOK(3)
+HOOK(4)
+HOOK(5)
+HOOK(6)
+HOOK(7)
+HOOK(8)
+HOOK(9)
 
-static write_function *const hooks[] = {NAMES(0), NAMES(1), NAMES(2), NAMES(3)};
+static write_function *const hooks[] = {hook_0, hook_1, hook_2, hook_3, hook_4, hook_5, hook_6, hook_7, hook_8, hook_9};
 
 static int switch_to(const char *value, const struct kernel_param *parameter) {
     int number, result = kstrtoint(value, 10, &number);
