@@ -8,6 +8,7 @@ import java.lang.ProcessBuilder.Redirect;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -15,8 +16,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /// Runs a shell command for each alert, with the alert as JSON on its standard input. What it prints goes to our
-/// standard
-/// error, whichever way. A few run at a time, and others wait.
+/// standard error, whichever way. A few run at a time, and others wait.
 final class AlertCommand implements AutoCloseable {
     private static final int AT_A_TIME = 2;
     private static final int MOST_WAITING = 100;
@@ -74,18 +74,28 @@ final class AlertCommand implements AutoCloseable {
                     .redirectError(Redirect.INHERIT)
                     .start();
             // Also ends a command that does not read what it is told.
-            var ended = process.onExit()
+            CompletableFuture<Process> ended = process.onExit()
                     .orTimeout(longest.toMillis(), TimeUnit.MILLISECONDS)
                     .whenComplete((_, _) -> end(process));
             tell(process, input);
+            verify(title, process, ended);
+        } catch (IOException e) {
+            fail(title, "cannot be run: " + e.getMessage());
+        }
+    }
+
+    private void verify(String title, Process process, CompletableFuture<Process> ended) {
+        try {
             int status = ended.join().exitValue();
             if (status != 0) {
                 fail(title, "failed with code " + status);
             }
         } catch (CompletionException _) {
+            // A moment after it was killed.
+            process.onExit()
+                    .completeOnTimeout(process, longest.toMillis(), TimeUnit.MILLISECONDS)
+                    .join();
             fail(title, "was ended after %.1f s".formatted(longest.toMillis() / 1e3));
-        } catch (IOException e) {
-            fail(title, "cannot be run: " + e.getMessage());
         }
     }
 

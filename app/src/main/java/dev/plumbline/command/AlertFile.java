@@ -15,7 +15,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.function.Supplier;
 
-/// Writes alerts to a file or to standard output. What was written in part before it failed is gone on with.
+/// Writes alerts to a file or to standard output. What was written in part before it failed is finished before anything
+/// else is written.
 final class AlertFile implements AlertOutput {
     /// Opened when there is something to write.
     interface Opening {
@@ -28,7 +29,7 @@ final class AlertFile implements AlertOutput {
     private final AlertFormat format;
     private WritableByteChannel channel;
     private ByteBuffer rest = ByteBuffer.allocate(0);
-    private Object restOf;
+    private Object begun;
     private volatile MonitorSummary summary;
 
     AlertFile(String name, Opening opening, AlertFormat format) {
@@ -47,7 +48,7 @@ final class AlertFile implements AlertOutput {
         return new AlertFile(
                 file.toString(),
                 () -> {
-                    Files.createDirectories(file.getParent());
+                    Files.createDirectories(file.toAbsolutePath().getParent());
                     return Files.newByteChannel(file, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
                 },
                 format);
@@ -71,18 +72,30 @@ final class AlertFile implements AlertOutput {
         }
     }
 
-    private void write(Object what, Supplier<String> lines) throws IOException {
-        if (!what.equals(restOf)) {
-            rest = ByteBuffer.wrap(lines.get().getBytes(StandardCharsets.UTF_8));
-            restOf = what;
-        }
+    /// Opens it now rather than for the first alert.
+    void open() throws IOException {
         if (channel == null) {
             channel = opening.open();
         }
+    }
+
+    private void write(Object what, Supplier<String> lines) throws IOException {
+        open();
+        boolean isBegun = what.equals(begun);
+        finish();
+        if (!isBegun) {
+            rest = ByteBuffer.wrap(lines.get().getBytes(StandardCharsets.UTF_8));
+            begun = what;
+            finish();
+        }
+    }
+
+    // Whatever was written in part.
+    private void finish() throws IOException {
         while (rest.hasRemaining()) {
             channel.write(rest);
         }
-        restOf = null;
+        begun = null;
     }
 
     @Override

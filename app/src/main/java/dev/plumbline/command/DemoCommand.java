@@ -46,7 +46,9 @@ final class DemoCommand implements Callable<Integer> {
             stage.say("It is up after %.1f s. Nothing of Plumbline is in it.".formatted(secondsSince(start)));
             boolean isRight = look(stage, guest, name);
             learn(stage, guest, name, model);
-            monitor(stage, guest, name, model, report);
+            long hidden = monitor(stage, guest, name, model, report);
+            stage.say("");
+            stage.say(new DemoFindings(report).conclusion(hidden));
             stage.title("Is anything of it left in the guest?");
             stage.run("detach", name);
             stage.title("What is left here:");
@@ -87,9 +89,10 @@ final class DemoCommand implements Callable<Integer> {
         }
     }
 
-    private void monitor(DemoStage stage, DemoGuest guest, String name, Path model, Path report) throws IOException {
+    // Says when the file was hidden, in milliseconds of the clock of the alerts.
+    private long monitor(DemoStage stage, DemoGuest guest, String name, Path model, Path report) throws IOException {
         stage.title("Is it still normal? Plumbline watches:");
-        String[] command = {"monitor", name, "--model", model.toString()};
+        String[] command = {"monitor", name, "--model", model.toString(), "--report", report.toString()};
         try (RunningCommand _ = guest.work();
                 DemoStage.Scene scene = stage.start(command)) {
             scene.await("tracing");
@@ -99,12 +102,14 @@ final class DemoCommand implements Callable<Integer> {
             stage.typed("guest#", DemoGuest.LIST);
             stage.say(guest.list());
             stage.typed("guest#", DemoGuest.HIDE);
+            long hidden = System.currentTimeMillis();
             guest.hide();
             stage.typed("guest#", DemoGuest.LIST);
             stage.say(guest.list());
             stage.say("In the guest the file is gone: nobody in there can trust a listing any more. From outside:");
             stage.say("");
             Moments.pass(AFTER_MILLIS);
+            return hidden;
         }
     }
 

@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.InstantSource;
 import java.time.ZoneId;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -71,6 +72,12 @@ final class MonitorCommand implements Callable<Integer> {
     private boolean json;
 
     @Option(
+            names = "--report",
+            paramLabel = "FILE",
+            description = "Also append what is shown to a file, as with --json")
+    private Path report;
+
+    @Option(
             names = "--on-alert",
             paramLabel = "report|pause|dump|CMD",
             defaultValue = "report",
@@ -107,20 +114,20 @@ final class MonitorCommand implements Callable<Integer> {
     private int monitor(LinuxKernel kernel, Model model, ErrorLines err, OrderlyEnd end) throws IOException {
         model.verifyIsOf(kernel.identity().buildId(), file.toString());
         AlertFormat findings = new AlertJson(kernel.machine().name());
-        AlertFile out = AlertFile.standardOutput(json ? findings : text());
+        List<AlertFile> outputs = outputs(findings);
         try (AlertResponse response = new AlertResponse(onAlert, onAlertFrom.severity(), kernel.machine(), err)) {
             AlertLog alerts = new AlertLog(
                     severity.severity(),
-                    out,
+                    outputs,
                     AlertFile.appendingTo(ProbeJournals.alerts(kernel), findings),
                     err,
                     InstantSource.system(),
                     AlertLog.Times.DEFAULT);
-            MonitorSummary summary;
             boolean isAllTold;
+            MonitorSummary summary;
             try {
                 summary = watch(kernel, model, alerts, response, err, end);
-                out.endWith(summary);
+                outputs.forEach(each -> each.endWith(summary));
             } finally {
                 isAllTold = alerts.close(AlertLog.Times.DEFAULT.patience());
             }
@@ -139,6 +146,16 @@ final class MonitorCommand implements Callable<Integer> {
             new TraceRun(traced, modules, output, recording, err).follow(end::isAsked, Optional.ofNullable(forNanos));
         }
         return output.summary();
+    }
+
+    private List<AlertFile> outputs(AlertFormat findings) throws IOException {
+        AlertFile out = AlertFile.standardOutput(json ? findings : text());
+        if (report == null) {
+            return List.of(out);
+        }
+        AlertFile also = AlertFile.appendingTo(report, findings);
+        also.open();
+        return List.of(out, also);
     }
 
     private static AlertFormat text() {

@@ -13,6 +13,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 
 /// Alerts for people: severity and what happened on a line, below it what that means and what can be checked.
 /// ```
@@ -28,6 +30,8 @@ import java.util.Map;
 public final class AlertText implements AlertFormat {
     private static final String RESET = "\033[0m";
     private static final String LABELLED = "          %-10s  %s";
+
+    private static final Pattern LINE = Pattern.compile("(.{1,80})(?: |$)");
 
     private final boolean isColoured;
     private final DateTimeFormatter times;
@@ -49,7 +53,7 @@ public final class AlertText implements AlertFormat {
             lines.add("%s: %,d times by now, the last at %s".formatted(head, raised.times(), time(raised.last())));
         } else {
             lines.add(head);
-            label(lines, "means", AlertMeaning.of(alert));
+            sentence(lines, "means", AlertMeaning.of(alert));
             label(lines, "when", time(raised.first()));
             details(lines, alert);
         }
@@ -80,6 +84,15 @@ public final class AlertText implements AlertFormat {
 
     private static void label(List<String> lines, String label, String text) {
         lines.add(LABELLED.formatted(label, PlainText.of(text)));
+    }
+
+    // Sentences are long; places and code stay in one piece, to be searched for.
+    private static void sentence(List<String> lines, String label, String text) {
+        String head = label;
+        for (MatchResult line : LINE.matcher(text).results().toList()) {
+            label(lines, head, line.group(1));
+            head = "";
+        }
     }
 
     private static String task(TaskIdentity task) {

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /// What is normal is learnt in one boot; in the next one the same is done, then what an administrator does, then what
 /// an
-/// attacker does.
+/// attacker does. Each attack takes effect when its module is loaded, and leaves the kernel as it was when it has gone.
 @Tag("guest")
 @Timeout(600)
 class DetectionGuestTest {
@@ -65,7 +65,14 @@ class DetectionGuestTest {
         }
         try (GuestUnderTest guest = GuestUnderTest.boot(options)) {
             TestModules modules = AttackModule.built(guest.guest(), version);
+            // The kernel switches static keys when some of it is used for the first time.
+            AttackModule.FTRACE_HOOK.load(modules);
+            AttackModule.FTRACE_HOOK.unload(modules);
             work(guest);
+            for (String command : ADMINISTRATION) {
+                run(guest, command);
+            }
+            KernelText before = KernelText.of(guest);
             try (MonitoredGuest monitored = MonitoredGuest.start(guest, model, directory)) {
                 assertThat(above(monitored.during(() -> work(guest))))
                         .as("learnt work")
@@ -83,6 +90,8 @@ class DetectionGuestTest {
                     TABLE.add(attack, version, alerts);
                 }
             }
+            before.assertBack(guest);
+            assertThat(guest.console()).doesNotContain("BUG:", "WARNING:", "Oops");
         }
     }
 
@@ -104,8 +113,9 @@ class DetectionGuestTest {
 
     private static void work(GuestUnderTest guest) throws IOException {
         for (AttackModule attack : AttackModule.values()) {
-            guest.guest().execChecked(attack.trigger());
+            assertThat(guest.guest().execChecked(attack.trigger())).contains(attack.withoutIt());
         }
+        guest.guest().execChecked("lsmod");
         guest.guest().execChecked("syscall-loop 200");
     }
 
@@ -118,7 +128,12 @@ class DetectionGuestTest {
     private static void attack(GuestUnderTest guest, TestModules modules, AttackModule attack) throws Exception {
         attack.load(modules);
         Thread.sleep(JOINING_MILLIS);
-        guest.guest().execChecked(attack.trigger());
+        String hooked = guest.guest().execChecked(attack.trigger());
+        if (!attack.withoutIt().isEmpty()) {
+            assertThat(hooked).as("what is seen of %s", attack).doesNotContain(attack.withoutIt());
+        }
+        assertThat(attack.hits(guest.guest())).as("hits of %s", attack).isPositive();
+        assertThat(guest.guest().execChecked("lsmod").contains(attack.module())).isNotEqualTo(attack.isHidden());
         Thread.sleep(JOINING_MILLIS);
         attack.unload(modules);
         // Its module's memory may be the next one's.

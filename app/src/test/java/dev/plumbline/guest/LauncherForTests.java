@@ -40,9 +40,13 @@ record LauncherForTests(Path directory) {
     }
 
     Command start(String... arguments) throws IOException {
+        return startInto(Files.createTempFile(directory, "output", ""), arguments);
+    }
+
+    /// Starts a command with its standard output in a file, or in a device.
+    Command startInto(Path output, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of(launcher().toString()));
         command.addAll(List.of(arguments));
-        Path output = Files.createTempFile(directory, "output", "");
         Path errors = Files.createTempFile(directory, "errors", "");
         Process process = new ProcessBuilder(command)
                 .redirectOutput(output.toFile())

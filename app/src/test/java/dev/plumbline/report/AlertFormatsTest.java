@@ -130,7 +130,8 @@ class AlertFormatsTest {
                 .containsExactly(
                         "HIGH      iterate_dir calls hook",
                         "          means       the kernel runs code where neither the model nor the kind of the call"
-                                + " has room for it: a hook, most likely",
+                                + " has room",
+                        "                      for it: a hook, most likely",
                         "          when        2026-01-09 14:03:21.482 +01:00",
                         "          found by    edge",
                         "          during      getdents64 of l?[31ms?-8",

@@ -42,6 +42,23 @@ public record ObservedEdge(
                 && !caller.endsWith("]");
     }
 
+    /// The same with a better name of the place it was made from.
+    public ObservedEdge calledFrom(String place) {
+        return new ObservedEdge(
+                context,
+                inSystemCall,
+                place,
+                function,
+                isKnown,
+                isIndirect,
+                reach,
+                named,
+                entry,
+                returnAddress,
+                task,
+                cpu);
+    }
+
     /// Takes edges as they are seen.
     public interface Sink {
         /// One more.

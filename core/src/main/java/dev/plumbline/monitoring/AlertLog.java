@@ -3,6 +3,7 @@ package dev.plumbline.monitoring;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
@@ -24,7 +25,7 @@ public final class AlertLog implements Alert.Sink {
     private final long repeatNanos;
     private final FoldedAlerts folded = new FoldedAlerts();
     private final Set<Severity> crowded = EnumSet.noneOf(Severity.class);
-    private final AlertDelivery delivery;
+    private final List<AlertDelivery> deliveries;
     private final CountDownLatch closing = new CountDownLatch(1);
     private final Thread watch;
 
@@ -38,14 +39,14 @@ public final class AlertLog implements Alert.Sink {
     }
 
     /// @param shown the least grave that is told; others are only counted
-    /// @param output where to tell alerts
-    /// @param refuge where to write those that the output does not take
+    /// @param outputs where to tell alerts; none waits for another
+    /// @param refuge where to write those that an output does not take
     /// @param log told, in a line, when alerts have to wait, and when there are too many; must not keep waiting
     /// @param clock says when alerts are raised
     /// @param times how long to wait
     public AlertLog(
             Severity shown,
-            AlertOutput output,
+            List<? extends AlertOutput> outputs,
             AlertOutput refuge,
             Consumer<String> log,
             InstantSource clock,
@@ -54,7 +55,9 @@ public final class AlertLog implements Alert.Sink {
         this.log = log;
         this.clock = clock;
         this.repeatNanos = times.repeats().toNanos();
-        this.delivery = new AlertDelivery(output, refuge, log, times.patience());
+        this.deliveries = outputs.stream()
+                .map(output -> new AlertDelivery(output, refuge, log, times.patience()))
+                .toList();
         this.watch = Thread.ofPlatform().daemon().name("waiting alerts").start(this::watch);
     }
 
@@ -71,9 +74,13 @@ public final class AlertLog implements Alert.Sink {
         if (raised.isEmpty()) {
             sayCrowded(alert.severity());
         } else if (!raised.get().isRepeat() && isShown(alert)) {
-            delivery.add(raised.get());
+            tell(raised.get());
         }
         return raised;
+    }
+
+    private void tell(RaisedAlert alert) {
+        deliveries.forEach(each -> each.add(alert));
     }
 
     private boolean isShown(Alert alert) {
@@ -91,9 +98,9 @@ public final class AlertLog implements Alert.Sink {
         long repeatsAt = System.nanoTime() + repeatNanos;
         try {
             while (!closing.await(LOOK_MILLIS, TimeUnit.MILLISECONDS)) {
-                delivery.keepOld();
+                deliveries.forEach(AlertDelivery::keepOld);
                 // While others wait, repeats add up.
-                if (System.nanoTime() - repeatsAt >= 0 && delivery.waitingCount() == 0) {
+                if (System.nanoTime() - repeatsAt >= 0 && waitingCount() == 0) {
                     tellRepeats();
                     repeatsAt = System.nanoTime() + repeatNanos;
                 }
@@ -104,13 +111,13 @@ public final class AlertLog implements Alert.Sink {
     }
 
     private void tellRepeats() {
-        folded.raisedAgain().stream().filter(each -> isShown(each.alert())).forEach(delivery::add);
+        folded.raisedAgain().stream().filter(each -> isShown(each.alert())).forEach(this::tell);
     }
 
     /// Tells what is left, repeats too, and ends: afterwards nothing may be raised.
     ///
-    /// @param longest how long to wait for the output; what it has not taken then is kept in the refuge
-    /// @return whether the output has taken everything
+    /// @param longest how long to wait for each output; what it has not taken then is kept in the refuge
+    /// @return whether all outputs have taken everything
     public boolean close(Duration longest) {
         closing.countDown();
         boolean isWatchOver = false;
@@ -120,7 +127,11 @@ public final class AlertLog implements Alert.Sink {
             Thread.currentThread().interrupt();
         }
         tellRepeats();
-        return delivery.close(longest, isWatchOver);
+        boolean isAllTold = true;
+        for (AlertDelivery each : deliveries) {
+            isAllTold &= each.close(longest, isWatchOver);
+        }
+        return isAllTold;
     }
 
     /// How many alerts that differ were raised, and how often those that there were too many of.
@@ -133,8 +144,8 @@ public final class AlertLog implements Alert.Sink {
         return folded.times(severity);
     }
 
-    /// How many wait to be told.
+    /// How many wait to be told, counted for each output.
     public int waitingCount() {
-        return delivery.waitingCount();
+        return deliveries.stream().mapToInt(AlertDelivery::waitingCount).sum();
     }
 }

@@ -123,7 +123,8 @@ public final class EdgeComparison implements ObservedEdge.Sink {
     private void unknownCaller(ObservedEdge edge) {
         Optional<String> module = own.module(edge.returnAddress());
         if (module.isPresent()) {
-            strange(edge, module.get(), Set.of());
+            String place = "%s [%s]".formatted(edge.caller(), module.get());
+            strange(edge.calledFrom(place), module.get(), Set.of());
             return;
         }
         if (isLoading(edge)) {

@@ -30,7 +30,7 @@ class AlertLogTest {
     private AlertLog log(AlertOutput output, Duration patience, Duration repeats) {
         return new AlertLog(
                 Severity.LOW,
-                output,
+                List.of(output),
                 kept::add,
                 said::add,
                 InstantSource.system(),
@@ -107,7 +107,12 @@ class AlertLogTest {
     @Test
     void whatIsNotGraveEnoughIsOnlyCounted() {
         AlertLog log = new AlertLog(
-                Severity.MEDIUM, told::add, kept::add, said::add, InstantSource.system(), AlertLog.Times.DEFAULT);
+                Severity.MEDIUM,
+                List.of(told::add),
+                kept::add,
+                said::add,
+                InstantSource.system(),
+                AlertLog.Times.DEFAULT);
         raise(log, Severity.LOW, 3);
         raise(log, Severity.LOW, 3);
         raise(log, Severity.MEDIUM, 1);
@@ -186,6 +191,22 @@ class AlertLogTest {
     }
 
     @Test
+    void anOutputThatFailsKeepsNothingFromAnother() throws InterruptedException {
+        AlertLog log = new AlertLog(
+                Severity.LOW,
+                List.of(AlertLogTest::failing, told::add),
+                kept::add,
+                said::add,
+                InstantSource.system(),
+                new AlertLog.Times(SHORT, LONG));
+        raise(log, Severity.HIGH, 3);
+        await(() -> told.size() == 3 && kept.size() == 3);
+        assertThat(log.close(LONG)).isFalse();
+        assertThat(titles(told)).isEqualTo(numbered(3));
+        assertThat(titles(kept)).isEqualTo(numbered(3));
+    }
+
+    @Test
     void aSummaryThatCannotBeToldIsSaid() {
         AlertOutput endless = new AlertOutput() {
             @Override
@@ -209,7 +230,7 @@ class AlertLogTest {
     void wherePlacesToTellAreGoneEachIsNamedAtTheEnd() {
         AlertLog log = new AlertLog(
                 Severity.LOW,
-                AlertLogTest::failing,
+                List.of(AlertLogTest::failing),
                 AlertLogTest::failing,
                 said::add,
                 InstantSource.system(),

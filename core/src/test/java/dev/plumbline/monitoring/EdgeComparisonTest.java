@@ -147,6 +147,7 @@ class EdgeComparisonTest {
         edges.indirect(0, 0xffffffffc0fe0000L, kernel.returnAddress("__x64_sys_read", 1), TASK);
         assertThat(alerts).extracting(Alert::severity).containsExactly(Severity.HIGH, Severity.LOW);
         assertThat(alerts).allMatch(alert -> alert.title().contains("module fresh"));
+        assertThat(alerts.getFirst().path()).containsExactly("0xffffffffc0fe0000 [fresh]", "lock");
     }
 
     @Test
