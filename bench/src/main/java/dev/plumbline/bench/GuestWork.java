@@ -11,7 +11,7 @@ enum GuestWork {
     DAILY(
             "the work learnt",
             true,
-            "ls -l / /bin /proc /sys/class > /dev/null",
+            "ls -l / /bin /sys/class > /dev/null; echo /proc/* > /dev/null",
             "cat /proc/meminfo /proc/stat /proc/mounts /proc/interrupts /etc/passwd > /dev/null",
             "ps > /dev/null; free > /dev/null; uptime > /dev/null; df > /dev/null; id > /dev/null",
             "mkdir -p /tmp/day && cp /bin/stress /tmp/day/one && mv /tmp/day/one /tmp/day/two"
@@ -36,7 +36,7 @@ enum GuestWork {
             "tar -C /bin -cf - stress fixed-calls | gzip -1 | gunzip | tar -tf - > /dev/null",
             "mkfifo /tmp/fifo; (echo x > /tmp/fifo) & cat /tmp/fifo > /dev/null; wait; rm /tmp/fifo",
             "dd if=/dev/urandom of=/tmp/random bs=4k count=50 2> /dev/null; truncate -s 1M /tmp/random; rm /tmp/random",
-            "unshare -m true; chroot / true; nice true; taskset 1 true; timeout 1 sleep 2; renice 1 -p $$",
+            "unshare -m true; chroot / true; taskset 1 true; timeout 1 sleep 2; renice 1 -p $$",
             "sysctl -a > /dev/null 2>&1; dmesg > /dev/null; hostname other; hostname plumbline-guest",
             "setsid bpf-filter 3 10 > /tmp/bpf & until grep -q ready /tmp/bpf; do sleep 0.1; done; kill -- -$!"),
     /// Modules of the distribution that were not there while learning are loaded and used.
