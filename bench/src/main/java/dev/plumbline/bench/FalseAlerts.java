@@ -121,7 +121,7 @@ final class FalseAlerts {
 
     private void monitor(TestGuest guest, Path model, GuestWork work, long seconds)
             throws IOException, InterruptedException {
-        List<String> modes = TraceRun.has(plumbline, "monitor", "--mode") ? List.of("edge", "full") : List.of("edge");
+        List<String> modes = TraceRun.has(plumbline, "monitor", "--mode=") ? List.of("edge", "full") : List.of("edge");
         for (String mode : modes) {
             List<String> options = new ArrayList<>(List.of("--severity", "low"));
             if (modes.size() > 1) {
