@@ -39,18 +39,32 @@ public record Inspection(
         List<FtraceRecord> ftraceRecords,
         CallGraph callGraph,
         int symbolCount) {
+    private static final int ATTEMPTS = 5;
 
-    /// Reads it all, and makes sure that it is of one kernel.
+    /// Reads it all, and makes sure that it is of one kernel and of one set of modules.
     ///
-    /// @throws GuestException if the guest cannot be read, or was rebooted meanwhile
+    /// @throws GuestException if the guest cannot be read, was rebooted meanwhile, or does not stop loading modules
     public static Inspection of(LinuxKernel kernel) throws GuestException {
+        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+            long mark = kernel.moduleMark();
+            Inspection inspection = read(kernel);
+            if (kernel.moduleMark() == mark) {
+                kernel.verifyStillRunning();
+                return inspection;
+            }
+        }
+        throw new GuestException("the modules of " + kernel.machine().name()
+                + " were loaded or unloaded while it was read; run the command again");
+    }
+
+    private static Inspection read(LinuxKernel kernel) throws GuestException {
         var code = kernel.code();
         boolean[] online = kernel.perCpu().online();
         int onlineCount = 0;
         for (boolean cpu : online) {
             onlineCount += cpu ? 1 : 0;
         }
-        Inspection inspection = new Inspection(
+        return new Inspection(
                 kernel.machine().name(),
                 kernel.identity(),
                 kernel.image(),
@@ -63,8 +77,6 @@ public record Inspection(
                 kernel.ftraceRecords(),
                 CallGraph.of(code),
                 code.symbols().size());
-        kernel.verifyStillRunning();
-        return inspection;
     }
 
     /// How many places the kernel's tracer lists, those among them that the kernel itself keeps off.

@@ -2,8 +2,15 @@ package dev.plumbline.guest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.plumbline.kernel.LinuxKernel;
+import dev.plumbline.kernel.SymbolTable;
+import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.Machine;
+import dev.plumbline.machine.VirtualAddress;
+import dev.plumbline.machine.qemu.QemuMachine;
 import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.GuestOptions;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -19,7 +26,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 class ModulesGuestTest {
     private static final String CHANGED = "modules have come or gone";
     private static final int ROUNDS = 3;
-    private static final long SETTLED_MILLIS = 3000;
+    private static final List<String> FUNCTIONS = List.of("register_vlan_dev", "unregister_vlan_dev");
+    private static final int ENDBR_BYTES = 4;
+    private static final int CALL_BYTES = 5;
+    private static final byte CALL = (byte) 0xe8;
     private static final String USE = "vconfig add dummy0 7 && vconfig rem dummy0.7";
     private static final String UNLOAD = "rmmod 8021q && modprobe -r mrp garp && rmmod dummy";
 
@@ -47,7 +57,7 @@ class ModulesGuestTest {
                 guest.guest().execChecked(USE + " && " + UNLOAD);
                 boolean isWhole = trace.end().getLast().contains(" 0 dropped");
                 List<String> flows = Files.readAllLines(trace.flows());
-                for (String function : List.of("register_vlan_dev", "unregister_vlan_dev")) {
+                for (String function : FUNCTIONS) {
                     assertThat(flows.stream().filter(line -> line.contains("\"" + function + " [8021q]\"")))
                             .as("flows with %s, %s", function, isWhole ? "nothing lost" : "some events lost")
                             .size()
@@ -62,9 +72,23 @@ class ModulesGuestTest {
 
     // A look may see some of the modules before others.
     private static void load(GuestUnderTest guest, TraceProcess trace) throws Exception {
-        long changes = trace.said(CHANGED);
         guest.guest().execChecked("modprobe dummy && modprobe 8021q");
-        trace.await(CHANGED, changes + 1);
-        Thread.sleep(SETTLED_MILLIS);
+        try (Machine machine = QemuMachine.attach(guest.secondMonitor())) {
+            LinuxKernel kernel = LinuxKernel.open(machine);
+            for (String function : FUNCTIONS) {
+                while (!hasProbe(kernel, function)) {
+                    assertThat(trace.process().isAlive()).isTrue();
+                    Thread.sleep(50);
+                }
+            }
+        }
+    }
+
+    private static boolean hasProbe(LinuxKernel kernel, String function) throws GuestException {
+        byte[] start = new byte[CALL_BYTES + ENDBR_BYTES];
+        SymbolTable symbols = kernel.symbols();
+        long address = symbols.address(symbols.find(function).orElseThrow());
+        kernel.addressSpace().read(new VirtualAddress(address), MemorySegment.ofArray(start));
+        return start[0] == CALL || start[ENDBR_BYTES] == CALL;
     }
 }

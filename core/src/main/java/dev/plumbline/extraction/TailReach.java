@@ -38,6 +38,29 @@ public final class TailReach {
         return ends(from).isOpen();
     }
 
+    /// The functions that can end in this one by direct jumps, itself among them.
+    public BitSet into(int function) {
+        BitSet seen = new BitSet();
+        ArrayDeque<Integer> waiting = new ArrayDeque<>();
+        add(function, seen, waiting);
+        for (int count = 0; !waiting.isEmpty() && count < MOST_FUNCTIONS; count++) {
+            int end = waiting.remove();
+            for (CallEdge edge : graph.callers(end)) {
+                if (isOwnJump(edge)) {
+                    add(edge.source(), seen, waiting);
+                }
+            }
+            if (end > 0 && graph.flowsIntoNext(end - 1)) {
+                add(end - 1, seen, waiting);
+            }
+        }
+        return seen;
+    }
+
+    private static boolean isOwnJump(CallEdge edge) {
+        return edge.isOwn() && (edge.kind() == EdgeKind.TAIL_JUMP || edge.kind() == EdgeKind.CONDITIONAL_JUMP);
+    }
+
     private Ends ends(int from) {
         Ends ends = known.get(from);
         if (ends == null) {
@@ -64,8 +87,7 @@ public final class TailReach {
                 break;
             }
             for (CallEdge edge : graph.callees(function)) {
-                boolean isJump = edge.kind() == EdgeKind.TAIL_JUMP || edge.kind() == EdgeKind.CONDITIONAL_JUMP;
-                if (edge.isOwn() && isJump) {
+                if (isOwnJump(edge)) {
                     add(edge.target(), seen, waiting);
                 }
             }

@@ -53,6 +53,9 @@ public final class EdgeComparison implements ObservedEdge.Sink {
         /// Whether the function of the first name can end with jumps to one of the second, or through a pointer
         /// anywhere.
         boolean lead(String from, String to);
+
+        /// The functions that can end in the one of this name by direct jumps, itself among them.
+        List<String> into(String to);
     }
 
     /// @param model what is normal
@@ -172,7 +175,16 @@ public final class EdgeComparison implements ObservedEdge.Sink {
     private boolean isExplained(ObservedEdge edge, Set<String> targets) {
         return targets.contains(edge.function())
                 || leads(targets, edge)
-                || leads(accepted.getOrDefault(edge.caller(), Set.of()), edge);
+                || leads(accepted.getOrDefault(edge.caller(), Set.of()), edge)
+                || isEndOfKind(edge, targets);
+    }
+
+    // The one that the pointer led to may have held no probe at the moment, as while the guest's own tracer is made
+    // room for.
+    private boolean isEndOfKind(ObservedEdge edge, Set<String> targets) {
+        return tails.into(edge.function()).stream()
+                .anyMatch(
+                        start -> !start.equals(edge.function()) && kinds.match(start, targets) == CallKinds.Match.SAME);
     }
 
     private boolean leads(Set<String> targets, ObservedEdge edge) {

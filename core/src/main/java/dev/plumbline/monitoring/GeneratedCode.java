@@ -16,7 +16,7 @@ public final class GeneratedCode implements EdgeComparison.OwnCode {
     private static final long LOOK_NANOS = 1_000_000_000L;
     private static final long MODULES_NANOS = 10_000_000L;
     private static final long LOOK_OFTEN_NANOS = 100_000_000L;
-    private static final long GONE_NANOS = 1_000_000_000L;
+    private static final long GONE_NANOS = 5_000_000_000L;
     /// The largest BPF program in machine code; others are a page or less.
     private static final long LARGEST_BYTES = 1 << 20;
 

@@ -1,11 +1,15 @@
 package dev.plumbline.monitoring;
 
 import dev.plumbline.callgraph.CallGraph;
+import dev.plumbline.extraction.FlowNames;
 import dev.plumbline.extraction.NamedPlaces;
 import dev.plumbline.extraction.TailReach;
+import java.util.BitSet;
+import java.util.List;
 
 /// Tail calls of a kernel by the names of its functions. For one thread.
 public final class NamedTailCalls implements EdgeComparison.TailCalls {
+    private final FlowNames names = new FlowNames();
     private CallGraph graph;
     private TailReach reach;
     private NamedPlaces places;
@@ -35,5 +39,16 @@ public final class NamedTailCalls implements EdgeComparison.TailCalls {
             }
         }
         return false;
+    }
+
+    @Override
+    public List<String> into(String to) {
+        BitSet functions = new BitSet();
+        for (long end : places.functions(to)) {
+            functions.or(reach.into(graph.functionAt(end)));
+        }
+        return functions.stream()
+                .mapToObj(function -> names.function(graph, function, 0))
+                .toList();
     }
 }

@@ -33,6 +33,8 @@ class EdgeComparisonTest {
     private static final Map<String, Set<Integer>> TYPES = Map.of(
             "ext4_read", Set.of(11),
             "proc_read", Set.of(11),
+            "pipe_read", Set.of(11),
+            "wake", Set.of(12),
             "commit", Set.of(12));
 
     private final SketchKernel kernel = new SketchKernel();
@@ -52,6 +54,8 @@ class EdgeComparisonTest {
                 .function("proc_read")
                 .function("commit")
                 .function("untyped")
+                .function("pipe_read", tail("wake"))
+                .function("wake")
                 .build();
         Learner learner = new Learner(new KernelIdentity("Linux version 6.1.0-sketch (nobody)", "b01dface", "0123"));
         FlowBuilder flows = new FlowBuilder(kernel.code(), _ -> WHO, 1, learner);
@@ -131,6 +135,11 @@ class EdgeComparisonTest {
                 .first()
                 .satisfies(each -> assertThat(each.found()).isEqualTo("commit"));
         assertThat(only("untyped", "__x64_sys_read", 1).severity()).isEqualTo(Severity.MEDIUM);
+    }
+
+    @Test
+    void whatAFunctionOfTheRightTypeEndsInIsPossibleThoughThatOneWasNotSeen() {
+        assertThat(only("wake", "__x64_sys_read", 1).severity()).isEqualTo(Severity.LOW);
     }
 
     @Test
