@@ -146,7 +146,12 @@ final class Latency {
     }
 
     private String row(String guest, String since, List<Double> millis) {
-        System.err.printf("%s, %s, since %s, in order: %s%n", kernel.series(), guest, since, millis.stream().map(each -> "%.0f".formatted(each)).toList());
+        System.err.printf(
+                "%s, %s, since %s, in order: %s%n",
+                kernel.series(),
+                guest,
+                since,
+                millis.stream().map(each -> "%.0f".formatted(each)).toList());
         List<Double> sorted = millis.stream().sorted().toList();
         int count = sorted.size();
         return "| %s | %s | %d | %s | %.0f ms | %.0f ms | %.0f ms | %.0f ms |%n"
