@@ -12,6 +12,7 @@ import java.util.Collections;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /// What `monitor` says of a guest that nobody attacks: learnt in one boot, monitored in others, at what was learnt and
@@ -146,9 +147,10 @@ final class FalseAlerts {
                                 && each.method().equals(method))
                         .toList();
                 if (!found.isEmpty()) {
+                    double perMillion = found.size() * 1e6 / systemCalls;
                     cells.get(method)
-                            .add("%d %s (%.2g)"
-                                    .formatted(found.size(), severity.toLowerCase(), found.size() * 1e6 / systemCalls));
+                            .add((perMillion < 10 ? "%d %s (%.2g)" : "%d %s (%.0f)")
+                                    .formatted(found.size(), severity.toLowerCase(Locale.ROOT), perMillion));
                 }
             }
         }

@@ -39,14 +39,14 @@ enum GuestWork {
             "unshare -m true; chroot / true; taskset 1 true; timeout 1 sleep 2; renice 1 -p $$",
             "sysctl -a > /dev/null 2>&1; dmesg > /dev/null; hostname other; hostname plumbline-guest",
             "setsid bpf-filter 3 10 > /tmp/bpf & until grep -q ready /tmp/bpf; do sleep 0.1; done; kill -- -$!"),
-    /// Modules of the distribution that were not there while learning are loaded and used.
+    /// Modules of the distribution that were not there while learning are loaded and used, and stay for some seconds.
     MODULES(
             "other modules",
             false,
             "modprobe dummy && ip link set dummy0 up; ip addr add 10.9.9.1/24 dev dummy0; ping -c 1 10.9.9.1"
-                    + " > /dev/null; ip link set dummy0 down; rmmod dummy",
+                    + " > /dev/null; ip link set dummy0 down; sleep 2; rmmod dummy",
             "modprobe loop && dd if=/dev/zero of=/tmp/disk bs=64k count=16 2> /dev/null && losetup /dev/loop0 /tmp/disk"
-                    + " && dd if=/dev/loop0 of=/dev/null 2> /dev/null; losetup -d /dev/loop0; sleep 0.5; rmmod loop");
+                    + " && dd if=/dev/loop0 of=/dev/null 2> /dev/null; losetup -d /dev/loop0; sleep 2; rmmod loop");
 
     private static final long STRESS_SECONDS = 4;
 

@@ -147,11 +147,8 @@ final class Latency {
 
     private String row(String guest, String since, List<Double> millis) {
         System.err.printf(
-                "%s, %s, since %s, in order: %s%n",
-                kernel.series(),
-                guest,
-                since,
-                millis.stream().map(each -> "%.0f".formatted(each)).toList());
+                "%s, %s, milliseconds since %s: %s%n",
+                kernel.series(), guest, since, millis.stream().map(Math::round).toList());
         List<Double> sorted = millis.stream().sorted().toList();
         int count = sorted.size();
         return "| %s | %s | %d | %s | %.0f ms | %.0f ms | %.0f ms | %.0f ms |%n"
