@@ -2,6 +2,7 @@ package dev.plumbline.bench;
 
 import dev.plumbline.testbed.GuestKernel;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
@@ -49,7 +50,11 @@ public final class Detection {
                 .findFirst()
                 .map(line -> line.substring(line.indexOf(':') + 2))
                 .orElse("of unknown make");
-        return "%s, %d cores (%s), QEMU with TCG"
-                .formatted(LocalDate.now(), Runtime.getRuntime().availableProcessors(), processor);
+        return "%s, %d cores (%s), QEMU with TCG, load average %.1f at the end"
+                .formatted(
+                        LocalDate.now(),
+                        Runtime.getRuntime().availableProcessors(),
+                        processor,
+                        ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage());
     }
 }
