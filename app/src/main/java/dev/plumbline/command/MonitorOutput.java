@@ -1,8 +1,6 @@
 package dev.plumbline.command;
 
 import dev.plumbline.callgraph.CallGraph;
-import dev.plumbline.extraction.EdgeBuilder;
-import dev.plumbline.extraction.TaskStructs;
 import dev.plumbline.extraction.TracedCode;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.learning.Model;
@@ -13,9 +11,13 @@ import dev.plumbline.monitoring.CallKinds;
 import dev.plumbline.monitoring.CodeIntegrity;
 import dev.plumbline.monitoring.EdgeComparison;
 import dev.plumbline.monitoring.GeneratedCode;
+import dev.plumbline.monitoring.ModelEdges;
 import dev.plumbline.monitoring.NamedTailCalls;
+import dev.plumbline.monitoring.PathComparison;
 import dev.plumbline.probe.CallEventSink;
 import dev.plumbline.probe.ProbeEngine;
+import dev.plumbline.probe.Recording;
+import dev.plumbline.probe.RecordingMode;
 import dev.plumbline.report.MonitorSummary;
 
 /// Compares what runs with a model, looks after the code beside it, and does what is to be done about alerts.
@@ -26,14 +28,17 @@ final class MonitorOutput implements TraceOutput {
     private final AlertResponse response;
     private final GeneratedCode own;
     private final NamedTailCalls tails;
-    private final EdgeBuilder edges;
+    private final TraceOutput calls;
+    private final Recording recording;
     private final CodeIntegrity integrity;
     private long nextLookNanos = System.nanoTime();
+    private long known;
     private boolean isPaused;
     private MonitorSummary summary;
 
     /// @param traced as it is before any probe is set
-    MonitorOutput(TracedKernel traced, Model model, AlertLog alerts, AlertResponse response) throws GuestException {
+    MonitorOutput(TracedKernel traced, Model model, MonitorMode mode, AlertLog alerts, AlertResponse response)
+            throws GuestException {
         LinuxKernel kernel = traced.kernel();
         CallGraph graph = traced.code().graph();
         this.alerts = alerts;
@@ -42,7 +47,17 @@ final class MonitorOutput implements TraceOutput {
         CallKinds kinds = new CallKinds(kernel.types().prototypes());
         this.own = new GeneratedCode(kernel);
         EdgeComparison comparison = new EdgeComparison(model, kinds, own, tails, this::raise);
-        this.edges = new EdgeBuilder(traced.code(), traced.calls(), new TaskStructs(kernel), comparison);
+        this.calls = switch (mode) {
+            case edge -> new ComparedEdges(traced, comparison);
+            case full -> new ComparedFlows(traced, comparison, new PathComparison(model, this::raise));
+        };
+        this.recording = switch (mode) {
+            case edge -> {
+                ModelEdges edges = new ModelEdges(model, comparison, traced.code(), traced.sites());
+                yield new Recording(RecordingMode.EDGE, true, false, edges.known(traced.calls()));
+            }
+            case full -> new Recording(RecordingMode.FULL, true);
+        };
         this.integrity = new CodeIntegrity(kernel, graph, this::raise);
     }
 
@@ -50,19 +65,25 @@ final class MonitorOutput implements TraceOutput {
         alerts.raise(alert).ifPresent(response::raised);
     }
 
+    /// What the probes are to do.
+    Recording recording() {
+        return recording;
+    }
+
     @Override
     public CallEventSink sink() {
-        return edges;
+        return calls.sink();
     }
 
     @Override
     public void settle() {
-        // Edges do not wait for each other.
+        calls.settle();
     }
 
     @Override
     public void look(ProbeEngine engine) throws GuestException {
         own.look();
+        known = engine.knownEdgeCount();
         if (System.nanoTime() - nextLookNanos >= 0) {
             integrity.look(engine.written());
             nextLookNanos = System.nanoTime() + LOOK_NANOS;
@@ -77,19 +98,20 @@ final class MonitorOutput implements TraceOutput {
 
     @Override
     public void codeChanged(TracedCode now) {
-        edges.codeChanged(now);
+        calls.codeChanged(now);
         tails.codeChanged(now.graph());
         integrity.codeChanged(now.graph());
     }
 
     @Override
     public long eventCount() {
-        return edges.eventCount();
+        return calls.eventCount();
     }
 
     @Override
     public void end(long dropped, double seconds) {
-        summary = MonitorSummary.of(edges.eventCount(), dropped, alerts, seconds);
+        calls.end(dropped, seconds);
+        summary = MonitorSummary.of(calls.eventCount(), dropped, alerts, seconds, known);
     }
 
     /// What came of it, when it has ended.

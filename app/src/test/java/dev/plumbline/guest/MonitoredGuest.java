@@ -1,5 +1,7 @@
 package dev.plumbline.guest;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.extraction.EdgeBuilder;
 import dev.plumbline.extraction.FunctionSelection;
@@ -19,7 +21,9 @@ import dev.plumbline.monitoring.CallKinds;
 import dev.plumbline.monitoring.CodeIntegrity;
 import dev.plumbline.monitoring.EdgeComparison;
 import dev.plumbline.monitoring.GeneratedCode;
+import dev.plumbline.monitoring.ModelEdges;
 import dev.plumbline.monitoring.NamedTailCalls;
+import dev.plumbline.probe.KnownEdge;
 import dev.plumbline.probe.ProbeJournal;
 import dev.plumbline.probe.Recording;
 import dev.plumbline.probe.RecordingMode;
@@ -39,6 +43,7 @@ import java.util.concurrent.Future;
 /// A guest in edge mode, whose calls are compared with a model and whose code is looked after. For one thread.
 final class MonitoredGuest implements AutoCloseable {
     private static final long LOOK_NANOS = 500_000_000L;
+    private static final long LONGEST_JOINING_NANOS = 30_000_000_000L;
 
     private final Machine machine;
     private final Map<String, Alert> alerts = new LinkedHashMap<>();
@@ -49,13 +54,14 @@ final class MonitoredGuest implements AutoCloseable {
     private final ModuleWatch watch;
     private final InlineEngine engine;
     private long nextLook = System.nanoTime();
+    private volatile int joinCount;
 
     /// Work in the guest.
     interface Work {
         void run() throws Exception;
     }
 
-    private MonitoredGuest(Machine machine, Model model, Path directory) throws GuestException {
+    private MonitoredGuest(Machine machine, Model model, boolean knowsModel, Path directory) throws GuestException {
         this.machine = machine;
         LinuxKernel kernel = LinuxKernel.open(machine);
         KernelCode code = kernel.code();
@@ -66,25 +72,34 @@ final class MonitoredGuest implements AutoCloseable {
         own = new GeneratedCode(kernel);
         CallKinds kinds = new CallKinds(kernel.types().prototypes());
         EdgeComparison comparison = new EdgeComparison(model, kinds, own, tails, this::keep);
-        edges = new EdgeBuilder(TracedCode.of(graph, calls, frames), calls, new TaskStructs(kernel), comparison);
+        TracedCode traced = TracedCode.of(graph, calls, frames);
+        edges = new EdgeBuilder(traced, calls, new TaskStructs(kernel), comparison);
         integrity = new CodeIntegrity(kernel, graph, this::keep);
         watch = new ModuleWatch(
                 kernel,
                 code,
                 now -> FunctionSelection.all(now, calls),
                 (now, functions) -> TracedCode.of(now, calls, functions.functions(), frames));
+        List<Long> sites = ProbeSites.every(kernel);
+        List<KnownEdge> known = knowsModel ? new ModelEdges(model, comparison, traced, sites).known(calls) : List.of();
         engine = InlineEngine.arm(
                 kernel,
                 new ProbeJournal(directory.resolve("journal"), kernel.identity().bootMark()),
-                ProbeSites.every(kernel),
-                new Recording(RecordingMode.EDGE, true),
+                sites,
+                new Recording(RecordingMode.EDGE, true, false, known),
                 graph.indirectSites());
     }
 
     static MonitoredGuest start(GuestUnderTest guest, Model model, Path directory) throws IOException {
+        return start(guest, model, true, directory);
+    }
+
+    /// @param knowsModel whether the guest knows from the start what is normal, and does not tell it
+    static MonitoredGuest start(GuestUnderTest guest, Model model, boolean knowsModel, Path directory)
+            throws IOException {
         Machine machine = QemuMachine.attach(guest.guest().qmpSocket());
         try {
-            return new MonitoredGuest(machine, model, directory);
+            return new MonitoredGuest(machine, model, knowsModel, directory);
         } catch (IOException e) {
             machine.close();
             throw e;
@@ -114,6 +129,27 @@ final class MonitoredGuest implements AutoCloseable {
         return new ArrayList<>(alerts.values());
     }
 
+    /// Loads or unloads a module and waits until its functions have probes, or none any more. While [#during] runs.
+    void untilJoined(Work change) throws Exception {
+        int before = joinCount;
+        change.run();
+        long deadline = System.nanoTime() + LONGEST_JOINING_NANOS;
+        while (joinCount == before) {
+            assertThat(System.nanoTime()).as("modules joined").isLessThan(deadline);
+            Thread.sleep(20);
+        }
+    }
+
+    /// How many edges have left the guest.
+    long eventCount() {
+        return edges.eventCount();
+    }
+
+    /// How many the guest knows from the start.
+    int knownEdgeCount() {
+        return engine.knownEdgeCount();
+    }
+
     private void turn() throws Exception {
         own.look();
         long events = engine.poll(edges);
@@ -123,6 +159,7 @@ final class MonitoredGuest implements AutoCloseable {
             tails.codeChanged(changed.get().graph());
             integrity.codeChanged(changed.get().graph());
             watch.join();
+            joinCount++;
         }
         if (System.nanoTime() - nextLook >= 0) {
             integrity.look(engine.written());
