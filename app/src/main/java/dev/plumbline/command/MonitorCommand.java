@@ -145,7 +145,7 @@ final class MonitorCommand implements Callable<Integer> {
             throws IOException {
         ProbeOptions.Choice choice = probes.of(kernel);
         TracedKernel traced = choice.traced();
-        MonitorOutput output = new MonitorOutput(traced, model, mode, alerts, response);
+        MonitorOutput output = new MonitorOutput(traced, model, mode, alerts, response, err);
         try (Guard _ = Guard.start(vm);
                 ModuleWatch modules = traced.watchModules()) {
             new TraceRun(choice, modules, output, output.recording(), err)

@@ -2,12 +2,12 @@ package dev.plumbline.command;
 
 import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.extraction.TracedCode;
+import dev.plumbline.kernel.FunctionTypes;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.learning.Model;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.monitoring.Alert;
 import dev.plumbline.monitoring.AlertLog;
-import dev.plumbline.monitoring.CallKinds;
 import dev.plumbline.monitoring.CodeIntegrity;
 import dev.plumbline.monitoring.EdgeComparison;
 import dev.plumbline.monitoring.GeneratedCode;
@@ -19,6 +19,7 @@ import dev.plumbline.probe.ProbeEngine;
 import dev.plumbline.probe.Recording;
 import dev.plumbline.probe.RecordingMode;
 import dev.plumbline.report.MonitorSummary;
+import java.util.function.Consumer;
 
 /// Compares what runs with a model, looks after the code beside it, and does what is to be done about alerts.
 final class MonitorOutput implements TraceOutput {
@@ -26,7 +27,9 @@ final class MonitorOutput implements TraceOutput {
 
     private final AlertLog alerts;
     private final AlertResponse response;
+    private final Consumer<String> log;
     private final GeneratedCode own;
+    private final FunctionTypes types;
     private final NamedTailCalls tails;
     private final TraceOutput calls;
     private final Recording recording;
@@ -37,16 +40,25 @@ final class MonitorOutput implements TraceOutput {
     private MonitorSummary summary;
 
     /// @param traced as it is before any probe is set
-    MonitorOutput(TracedKernel traced, Model model, MonitorMode mode, AlertLog alerts, AlertResponse response)
+    /// @param log takes lines about what cannot be watched
+    MonitorOutput(
+            TracedKernel traced,
+            Model model,
+            MonitorMode mode,
+            AlertLog alerts,
+            AlertResponse response,
+            Consumer<String> log)
             throws GuestException {
         LinuxKernel kernel = traced.kernel();
         CallGraph graph = traced.code().graph();
         this.alerts = alerts;
         this.response = response;
+        this.log = log;
         this.tails = new NamedTailCalls(graph);
-        CallKinds kinds = new CallKinds(kernel.types().prototypes());
+        this.types = kernel.functionTypes();
+        types.look().forEach(log);
         this.own = new GeneratedCode(kernel);
-        EdgeComparison comparison = new EdgeComparison(model, kinds, own, tails, this::raise);
+        EdgeComparison comparison = new EdgeComparison(model, types::of, own, tails, this::raise);
         this.calls = switch (mode) {
             case edge -> new ComparedEdges(traced, comparison);
             case full -> new ComparedFlows(traced, comparison, new PathComparison(model, this::raise));
@@ -97,7 +109,8 @@ final class MonitorOutput implements TraceOutput {
     }
 
     @Override
-    public void codeChanged(TracedCode now) {
+    public void codeChanged(TracedCode now) throws GuestException {
+        types.look().forEach(log);
         calls.codeChanged(now);
         tails.codeChanged(now.graph());
         integrity.codeChanged(now.graph());

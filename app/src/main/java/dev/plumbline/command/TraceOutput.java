@@ -27,7 +27,9 @@ interface TraceOutput {
     }
 
     /// The code has changed: modules came or went.
-    void codeChanged(TracedCode now);
+    ///
+    /// @throws GuestException if the guest cannot be reached
+    void codeChanged(TracedCode now) throws GuestException;
 
     /// How many events were taken.
     long eventCount();

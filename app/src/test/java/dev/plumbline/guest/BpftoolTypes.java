@@ -7,12 +7,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -21,38 +23,87 @@ final class BpftoolTypes {
     private static final Pattern TYPE = Pattern.compile("\\[(\\d+)] (\\w+) '(.*?)'(.*)");
     private static final Pattern MEMBER =
             Pattern.compile("\\t'(.*)' type_id=(\\d+) bits_offset=(\\d+)( bitfield_size=\\d+)?");
+    private static final Pattern PARAMETER = Pattern.compile("\\t'(.*)' type_id=(\\d+)");
     private static final Pattern CONSTANT = Pattern.compile("\\t'(.*)' val=(-?\\d+)");
     private static final Pattern NUMBER = Pattern.compile("(\\w+)=(\\d+)");
     private static final Set<String> SAME_AS_ANOTHER = Set.of("TYPEDEF", "CONST", "VOLATILE", "RESTRICT", "TYPE_TAG");
     private static final Set<String> WITH_MEMBERS = Set.of("STRUCT", "UNION");
     private static final String ANONYMOUS = "(anon)";
 
-    private final Map<Integer, Type> types = new HashMap<>();
+    private final TreeMap<Integer, Type> types = new TreeMap<>();
     private final Map<String, Integer> structures = new LinkedHashMap<>();
     private final Map<String, Long> constants = new HashMap<>();
 
     private BpftoolTypes() {}
 
-    private record Type(String kind, Map<String, Integer> numbers, List<Member> members) {}
+    /// A type as it is printed.
+    ///
+    /// @param isUnion of a declaration, whether it is a union's
+    /// @param members parameters, too
+    record Type(String kind, String name, boolean isUnion, Map<String, Integer> numbers, List<Member> members) {
+        boolean isNameless() {
+            return name.equals(ANONYMOUS);
+        }
+    }
 
-    private record Member(String name, int type, long bits, boolean isBitField) {}
+    record Member(String name, int type, long bits, boolean isBitField) {}
 
     /// Has bpftool read a BTF section.
     static BpftoolTypes of(byte[] btf) throws IOException {
-        Path file = Files.createTempFile("plumbline-", ".btf");
+        BpftoolTypes types = new BpftoolTypes();
+        Path file = file(btf);
         try {
-            Files.write(file, btf);
-            Process bpftool = new ProcessBuilder(program(), "btf", "dump", "file", file.toString(), "format", "raw")
-                    .redirectErrorStream(true)
-                    .start();
-            BpftoolTypes types = new BpftoolTypes();
-            try (BufferedReader lines = bpftool.inputReader(StandardCharsets.ISO_8859_1)) {
-                types.read(lines);
-            }
-            return types;
+            types.dump("file", file.toString());
         } finally {
             Files.delete(file);
         }
+        return types;
+    }
+
+    /// These, and behind them those of a module.
+    ///
+    /// @param kernel the section that these are of
+    /// @param module the module's, which goes on where that ends
+    BpftoolTypes with(byte[] kernel, byte[] module) throws IOException {
+        BpftoolTypes both = new BpftoolTypes();
+        both.types.putAll(types);
+        Path base = file(kernel);
+        Path split = file(module);
+        try {
+            both.dump("file", split.toString(), "-B", base.toString());
+        } finally {
+            Files.delete(base);
+            Files.delete(split);
+        }
+        return both;
+    }
+
+    private static Path file(byte[] btf) throws IOException {
+        return Files.write(Files.createTempFile("plumbline-", ".btf"), btf);
+    }
+
+    private void dump(String... what) throws IOException {
+        List<String> command = new ArrayList<>(List.of(program(), "btf", "dump"));
+        command.addAll(List.of(what));
+        command.addAll(List.of("format", "raw"));
+        Process bpftool = new ProcessBuilder(command).redirectErrorStream(true).start();
+        try (BufferedReader lines = bpftool.inputReader(StandardCharsets.ISO_8859_1)) {
+            read(lines);
+        }
+    }
+
+    /// The highest number.
+    int last() {
+        return types.lastKey();
+    }
+
+    Type type(int number) {
+        return types.get(number);
+    }
+
+    /// Those from a number on.
+    Collection<Type> from(int first) {
+        return types.tailMap(first).values();
     }
 
     /// It is where only root's path leads.
@@ -66,6 +117,7 @@ final class BpftoolTypes {
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
             Matcher type = TYPE.matcher(line);
             Matcher member = MEMBER.matcher(line);
+            Matcher parameter = PARAMETER.matcher(line);
             Matcher constant = CONSTANT.matcher(line);
             if (type.matches()) {
                 members = new ArrayList<>();
@@ -76,6 +128,8 @@ final class BpftoolTypes {
                         Integer.parseInt(member.group(2)),
                         Long.parseLong(member.group(3)),
                         member.group(4) != null));
+            } else if (parameter.matches()) {
+                members.add(new Member(parameter.group(1), Integer.parseInt(parameter.group(2)), 0, false));
             } else if (constant.matches()) {
                 constants.putIfAbsent(constant.group(1), Long.valueOf(constant.group(2)));
             }
@@ -88,7 +142,9 @@ final class BpftoolTypes {
         NUMBER.matcher(line.group(4))
                 .results()
                 .forEach(pair -> numbers.put(pair.group(1), Integer.parseUnsignedInt(pair.group(2))));
-        types.put(number, new Type(line.group(2), numbers, members));
+        types.put(
+                number,
+                new Type(line.group(2), line.group(3), line.group(4).contains("fwd_kind=union"), numbers, members));
         if (WITH_MEMBERS.contains(line.group(2))) {
             structures.putIfAbsent(line.group(3), number);
         }

@@ -127,6 +127,17 @@ final class GuestSays {
         return bytes("cat /sys/kernel/btf/vmlinux");
     }
 
+    /// The type information of modules, which goes on where the kernel's ends, by module.
+    Map<String, byte[]> moduleBtf() throws GuestException {
+        Map<String, byte[]> sections = new TreeMap<>();
+        for (String module : lines("ls /sys/kernel/btf")) {
+            if (!module.equals("vmlinux")) {
+                sections.put(module, bytes("cat /sys/kernel/btf/" + module));
+            }
+        }
+        return sections;
+    }
+
     String text(String command) throws GuestException {
         return guest.execChecked(command).strip();
     }

@@ -27,6 +27,7 @@ record LinuxGuestTest(GuestKernel kernel, int cpus)
                 TracerContract,
                 TasksContract,
                 PerCpuContract,
+                StaticCallsContract,
                 SystemCallsContract,
                 TypesContract,
                 MutationContract,

@@ -4,6 +4,9 @@ import dev.plumbline.callgraph.CallEdge;
 import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.callgraph.EdgeKind;
 import dev.plumbline.callgraph.IndirectSite;
+import dev.plumbline.kernel.CodeRegion;
+import dev.plumbline.x86.PatchShape;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayDeque;
 import java.util.BitSet;
 import java.util.HashMap;
@@ -16,7 +19,10 @@ public final class TailReach {
     /// Chains of jumps are short; what leads further is not followed.
     private static final int MOST_FUNCTIONS = 1 << 12;
 
+    private static final int LONGEST_SITE_BYTES = 6;
+
     private final CallGraph graph;
+    private final BitSet endingInStaticCalls = new BitSet();
     private final Map<Integer, Ends> known = new HashMap<>();
 
     /// @param functions numbers of those that can be reached, itself among them
@@ -26,6 +32,24 @@ public final class TailReach {
     /// @param graph the code
     public TailReach(CallGraph graph) {
         this.graph = graph;
+        for (CodeRegion region : graph.regions()) {
+            for (long site : graph.patchPlaces().staticCallSites()) {
+                if (region.contains(site) && isTail(region, site)) {
+                    endingInStaticCalls.set(graph.functionAt(site));
+                }
+            }
+        }
+    }
+
+    // One that leads nowhere now is a return, and has no edge.
+    private static boolean isTail(CodeRegion region, long site) {
+        long offset = site - region.baseAddress();
+        int size = (int) Math.min(LONGEST_SITE_BYTES, region.endAddress() - site);
+        byte[] code = region.bytes().asSlice(offset, size).toArray(ValueLayout.JAVA_BYTE);
+        return switch (PatchShape.of(code, 0, size)) {
+            case JUMP, CONDITIONAL_JUMP, RETURN -> true;
+            default -> false;
+        };
     }
 
     /// Whether `from` can end in `to` by direct jumps.
@@ -107,7 +131,8 @@ public final class TailReach {
 
     // Static calls are jumps that the kernel leads elsewhere; a kprobe may stand for an instruction.
     private boolean jumpsAnywhere(int function) {
-        if (graph.function(function).isStaticCallTrampoline()
+        if (endingInStaticCalls.get(function)
+                || graph.function(function).isStaticCallTrampoline()
                 || graph.function(function).hasKprobe()) {
             return true;
         }

@@ -1,16 +1,13 @@
 package dev.plumbline.kernel;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /// The kernel's type information, as documented in the kernel's `Documentation/bpf/btf.rst`: a header, then type
 /// records, numbered from 1, then NUL-terminated names. A record is three 32-bit words (name offset; kind, flag and
-/// count; size or type) and what its kind adds.
+/// count; size or type) and what its kind adds. A module's is split: numbers of types and offsets of names go on where
+/// those of the kernel, its base, end.
 ///
 /// Answers what lies where in a structure; keeps the section's bytes and one offset per type. For one thread at a time.
 public final class Btf {
@@ -25,17 +22,28 @@ public final class Btf {
     /// KSYM_NAME_LEN of 6.1 and later.
     private static final int LONGEST_NAME = 512;
 
-    private static final int INT = 1;
-    private static final int POINTER = 2;
-    private static final int ARRAY = 3;
+    static final int INT = 1;
+    static final int POINTER = 2;
+    static final int ARRAY = 3;
     static final int STRUCT = 4;
     static final int UNION = 5;
-    private static final int ENUM = 6;
-    private static final int FUNCTION = 12;
-    private static final int PROTOTYPE = 13;
-    private static final int FLOAT = 16;
-    private static final int ENUM64 = 19;
+    static final int ENUM = 6;
+    static final int FORWARD = 7;
+    static final int TYPEDEF = 8;
+    static final int VOLATILE = 9;
+    static final int CONST = 10;
+    static final int RESTRICT = 11;
+    static final int FUNCTION = 12;
+    static final int PROTOTYPE = 13;
+    static final int FLOAT = 16;
+    static final int TYPE_TAG = 18;
+    static final int ENUM64 = 19;
+    /// Where in a record the words begin that its kind adds.
+    static final int DETAIL = 3;
 
+    private final Btf base;
+    private final int baseTypes;
+    private final long baseNames;
     private final Block section;
     private final long typesStart;
     private final long namesStart;
@@ -43,7 +51,10 @@ public final class Btf {
     private final int[] offsets;
     private final Map<String, StructLayout> structs = new HashMap<>();
 
-    private Btf(Block section, long typesStart, long namesStart, long namesEnd, int[] offsets) {
+    private Btf(Btf base, Block section, long typesStart, long namesStart, long namesEnd, int[] offsets) {
+        this.base = base;
+        this.baseTypes = base == null ? 0 : base.typeCount();
+        this.baseNames = base == null ? 0 : base.namesEnd - base.namesStart;
         this.section = section;
         this.typesStart = typesStart;
         this.namesStart = namesStart;
@@ -55,6 +66,14 @@ public final class Btf {
     ///
     /// @throws KernelFormatException if the bytes are no BTF, with the address of what is wrong
     static Btf parse(Block section) throws KernelFormatException {
+        return parse(section, null);
+    }
+
+    /// Reads a BTF section that goes on where another ends.
+    ///
+    /// @param base the kernel's; `null` if this is it
+    /// @throws KernelFormatException if the bytes are no BTF, with the address of what is wrong
+    static Btf parse(Block section, Btf base) throws KernelFormatException {
         if (section.u16(0) != MAGIC) {
             throw section.malformed(0, "does not start with the BTF magic number");
         }
@@ -72,12 +91,17 @@ public final class Btf {
         if (headerBytes < HEADER_BYTES || typesEnd > section.size() || namesEnd > section.size()) {
             throw section.malformed(4, "its header points outside the section");
         }
-        return new Btf(section, typesStart, namesStart, namesEnd, index(section, typesStart, typesEnd));
+        return new Btf(base, section, typesStart, namesStart, namesEnd, index(section, typesStart, typesEnd));
     }
 
-    /// How many types there are; they are numbered from 1 to this, inclusive.
+    /// How many types there are, those of the base among them; they are numbered from 1 to this, inclusive.
     public int typeCount() {
-        return offsets.length - 1;
+        return baseTypes + offsets.length - 1;
+    }
+
+    /// The number of the first type that is not the base's.
+    int firstType() {
+        return baseTypes + 1;
     }
 
     /// The layout of a structure or union.
@@ -85,9 +109,9 @@ public final class Btf {
     /// @throws KernelFormatException if the kernel has no such structure
     public StructLayout struct(String name) throws KernelFormatException {
         StructLayout known = structs.get(name);
-        for (int type = 1; known == null && type < offsets.length; type++) {
+        for (int type = firstType(); known == null && type <= typeCount(); type++) {
             int kind = kind(type);
-            if ((kind == STRUCT || kind == UNION) && isNamed(type, name)) {
+            if ((kind == STRUCT || kind == UNION) && nameIs(word(type, 0), name)) {
                 known = new StructLayout(this, name, type);
                 structs.put(name, known);
             }
@@ -102,50 +126,20 @@ public final class Btf {
     ///
     /// @throws KernelFormatException if there is none of that name
     public long constant(String name) throws KernelFormatException {
-        for (int type = 1; type < offsets.length; type++) {
+        for (int type = firstType(); type <= typeCount(); type++) {
             int kind = kind(type);
             if (kind != ENUM && kind != ENUM64) {
                 continue;
             }
-            int recordBytes = kind == ENUM ? 8 : 12;
+            int words = kind == ENUM ? 2 : 3;
             for (int i = 0; i < count(type); i++) {
-                long at = detail(type) + (long) i * recordBytes;
-                if (nameIs(section.u32(at), name)) {
-                    return kind == ENUM ? section.s32(at + 4) : section.s64(at + 4);
+                int at = DETAIL + i * words;
+                if (nameIs(word(type, at), name)) {
+                    return kind == ENUM ? (int) word(type, at + 1) : word(type, at + 2) << 32 | word(type, at + 1);
                 }
             }
         }
         throw section.malformed(0, "the kernel's type information has no constant " + name);
-    }
-
-    /// The types of functions by name: numbers that are equal where a pointer to one can lead to the other, whatever
-    /// the parameters are called. Several static functions may share a name.
-    ///
-    /// @throws KernelFormatException if the section makes no sense
-    public Map<String, Set<Integer>> prototypes() throws KernelFormatException {
-        Map<List<Integer>, Integer> numbers = new HashMap<>();
-        Map<String, Set<Integer>> prototypes = new HashMap<>();
-        for (int type = 1; type < offsets.length; type++) {
-            if (kind(type) == FUNCTION) {
-                String name = section.text(namesStart + section.u32(record(type)), LONGEST_NAME);
-                int number = numbers.computeIfAbsent(signature(sizeOrType(type)), _ -> numbers.size());
-                prototypes.computeIfAbsent(name, _ -> new HashSet<>(1)).add(number);
-            }
-        }
-        return prototypes;
-    }
-
-    // What it returns and takes. Types have one number each, since the section holds none twice.
-    private List<Integer> signature(int prototype) throws KernelFormatException {
-        if (kind(prototype) != PROTOTYPE) {
-            throw section.malformed(record(prototype), "the type of a function is of kind " + kind(prototype));
-        }
-        List<Integer> types = new ArrayList<>();
-        types.add(sizeOrType(prototype));
-        for (int i = 0; i < count(prototype); i++) {
-            types.add(section.s32(detail(prototype) + 8L * i + 4));
-        }
-        return types;
     }
 
     /// The structures asked for until now, by name.
@@ -154,35 +148,53 @@ public final class Btf {
     }
 
     int kind(int type) throws KernelFormatException {
-        return section.u8(record(type) + 7) & 0x1f;
+        return (int) (word(type, 1) >> 24) & 0x1f;
     }
 
-    boolean bitOffsetsPacked(int type) throws KernelFormatException {
-        return (section.u8(record(type) + 7) & 0x80) != 0;
+    /// The flag: of a structure that offsets are packed with widths, of a forward declaration that it is a union's.
+    boolean flag(int type) throws KernelFormatException {
+        return word(type, 1) >> 31 != 0;
     }
 
     int count(int type) throws KernelFormatException {
-        return section.u16(record(type) + 4);
+        return (int) word(type, 1) & 0xffff;
     }
 
     /// The third word of the record: a size in bytes, or the type referred to.
     int sizeOrType(int type) throws KernelFormatException {
-        return section.s32(record(type) + 8);
+        return (int) word(type, 2);
     }
 
-    /// Where the kind's own words start.
-    long detail(int type) throws KernelFormatException {
-        return record(type) + 12;
+    /// A 32-bit word of a type's record, unsigned.
+    ///
+    /// @param index from 0; from [#DETAIL] on those that its kind adds
+    long word(int type, int index) throws KernelFormatException {
+        return type <= baseTypes && base != null ? base.word(type, index) : section.u32(record(type) + 4L * index);
     }
 
-    Block section() {
-        return section;
+    /// A type's name; empty if it has none.
+    String name(int type) throws KernelFormatException {
+        return text(word(type, 0));
+    }
+
+    private String text(long nameOffset) throws KernelFormatException {
+        if (base != null && nameOffset < baseNames) {
+            return base.text(nameOffset);
+        }
+        long at = namesStart + nameOffset - baseNames;
+        if (at >= namesEnd) {
+            throw section.malformed(at, "a name outside the " + (namesEnd - namesStart) + " bytes of names");
+        }
+        return section.text(at, (int) Math.min(LONGEST_NAME, namesEnd - at));
     }
 
     boolean nameIs(long nameOffset, String name) throws KernelFormatException {
-        long at = namesStart + nameOffset;
+        if (base != null && nameOffset < baseNames) {
+            return base.nameIs(nameOffset, name);
+        }
+        long at = namesStart + nameOffset - baseNames;
         int length = name.length();
-        if (nameOffset < 0 || at + length >= namesEnd || section.u8(at + length) != 0) {
+        if (at + length >= namesEnd || section.u8(at + length) != 0) {
             return false;
         }
         for (int i = 0; i < length; i++) {
@@ -191,6 +203,12 @@ public final class Btf {
             }
         }
         return true;
+    }
+
+    KernelFormatException malformed(int type, String problem) throws KernelFormatException {
+        return type <= baseTypes && base != null
+                ? base.malformed(type, problem)
+                : section.malformed(record(type), problem);
     }
 
     /// The type behind typedefs and qualifiers.
@@ -220,36 +238,32 @@ public final class Btf {
                 case ARRAY -> {
                     elements *= elementCount(resolved);
                     if (elements > LARGEST_SIZE) {
-                        throw section.malformed(record(resolved), "an array of " + elements + " elements");
+                        throw malformed(resolved, "an array of " + elements + " elements");
                     }
-                    resolved = resolve(section.s32(detail(resolved)));
+                    resolved = resolve((int) word(resolved, DETAIL));
                 }
-                default -> throw section.malformed(record(resolved), "type " + type + " has no size");
+                default -> throw malformed(resolved, "type " + type + " has no size");
             }
         }
-        throw section.malformed(record(type), "an array of more than " + LONGEST_CHAIN + " dimensions");
+        throw malformed(type, "an array of more than " + LONGEST_CHAIN + " dimensions");
     }
 
     /// How many elements an array type has; 1 for any other type.
     long elementCount(int type) throws KernelFormatException {
         int resolved = resolve(type);
-        return kind(resolved) == ARRAY ? section.u32(detail(resolved) + 8) : 1;
+        return kind(resolved) == ARRAY ? word(resolved, DETAIL + 2) : 1;
     }
 
-    private boolean isNamed(int type, String name) throws KernelFormatException {
-        return nameIs(section.u32(record(type)), name);
-    }
-
-    private long record(int type) throws KernelFormatException {
-        if (type < 1 || type >= offsets.length) {
+    /// Where in the section a type's record begins.
+    long record(int type) throws KernelFormatException {
+        if (type <= baseTypes || type > typeCount()) {
             throw section.malformed(0, "type " + type + " is not among its " + typeCount() + " types");
         }
-        return typesStart + offsets[type];
+        return typesStart + offsets[type - baseTypes];
     }
 
-    // typedef, volatile, const, restrict, type tag
     private static boolean isAlias(int kind) {
-        return kind >= 8 && kind <= 11 || kind == 18;
+        return kind >= TYPEDEF && kind <= RESTRICT || kind == TYPE_TAG;
     }
 
     private static int[] index(Block section, long start, long end) throws KernelFormatException {

@@ -78,6 +78,24 @@ public final class LinuxKernel {
         return btf;
     }
 
+    /// The types of the kernel's functions; [FunctionTypes#look] reads those of modules.
+    ///
+    /// @throws GuestException if the kernel's types make no sense
+    public FunctionTypes functionTypes() throws GuestException {
+        ModuleTypesReader reader = new ModuleTypesReader(memory, symbols, btf);
+        return new FunctionTypes(btf, new FunctionTypes.Reading() {
+            @Override
+            public List<ModuleTypesReader.Source> sources() throws GuestException {
+                return consistently(() -> reader.sources(readModules()));
+            }
+
+            @Override
+            public Btf read(ModuleTypesReader.Source source) throws GuestException {
+                return consistently(() -> reader.read(source));
+            }
+        });
+    }
+
     /// The symbols the kernel was built with, without those of modules.
     public SymbolTable coreSymbols() {
         return symbols.table();
@@ -95,6 +113,13 @@ public final class LinuxKernel {
     /// @throws GuestException if guest memory cannot be read or makes no sense
     public List<KernelModule> modules() throws GuestException {
         return consistently(this::readModules);
+    }
+
+    /// The code that the kernel has made while it runs, as far as its own lists show it.
+    ///
+    /// @throws GuestException if guest memory cannot be read or makes no sense
+    public List<GeneratedRegion> generatedCode() throws GuestException {
+        return consistently(this::readGenerated);
     }
 
     /// The modules that are neither being loaded nor unloaded, newest first.
@@ -169,6 +194,17 @@ public final class LinuxKernel {
     public Map<Long, Long> staticKeyTargets() throws GuestException {
         return consistently(
                 () -> new PatchPlacesReader(memory, symbols, btf).staticKeyTargets(moduleReader(), readModules()));
+    }
+
+    /// The function that each static call is to lead to now, by the address of its instruction or trampoline; 0 for
+    /// none.
+    ///
+    /// @throws GuestException if guest memory cannot be read or makes no sense
+    public Map<Long, Long> staticCallFunctions() throws GuestException {
+        return consistently(() -> {
+            List<KernelModule> modules = readModules();
+            return new StaticCallReader(memory, symbols, btf).functions(readSymbols(modules), moduleReader(), modules);
+        });
     }
 
     /// Modules whose code the kernel can find by address, as it does to unwind stacks, and which its list of modules
@@ -339,8 +375,16 @@ public final class LinuxKernel {
         for (KernelModule module : modules) {
             reader.addSymbols(module, all);
         }
-        new GeneratedSymbols(memory, symbols, btf, all).add();
+        for (GeneratedRegion region : readGenerated()) {
+            all.owner(region.owner());
+            all.add(region.start(), 't', region.name());
+        }
+        all.owner(null);
         return all.build();
+    }
+
+    private List<GeneratedRegion> readGenerated() throws GuestException {
+        return new GeneratedCodeReader(memory, symbols, btf).regions();
     }
 
     private List<KernelModule> readModules() throws GuestException {

@@ -8,7 +8,7 @@ import java.util.Optional;
 /// structure's own, as in C. For one thread at a time.
 public final class StructLayout {
     private static final int DEEPEST_NESTING = 16;
-    private static final int MEMBER_BYTES = 12;
+    private static final int MEMBER_WORDS = 3;
     /// Members looked at for one path; the largest structures have a few hundred.
     private static final int MOST_VISITS = 200_000;
 
@@ -117,15 +117,15 @@ public final class StructLayout {
         if (depthLeft == 0 || kind != Btf.STRUCT && kind != Btf.UNION) {
             return null;
         }
-        long at = btf.detail(structure);
-        for (int i = 0; i < btf.count(structure); i++, at += MEMBER_BYTES) {
+        for (int i = 0; i < btf.count(structure); i++) {
             if (++visits > MOST_VISITS) {
-                throw btf.section().malformed(at, "struct " + name + " contains itself");
+                throw btf.malformed(structure, "struct " + name + " contains itself");
             }
-            long memberName = btf.section().u32(at);
-            int memberType = btf.section().s32(at + 4);
-            long bits = btf.section().u32(at + 8);
-            long offset = (btf.bitOffsetsPacked(structure) ? bits & 0xff_ffff : bits) / 8;
+            int at = Btf.DETAIL + i * MEMBER_WORDS;
+            long memberName = btf.word(structure, at);
+            int memberType = (int) btf.word(structure, at + 1);
+            long bits = btf.word(structure, at + 2);
+            long offset = (btf.flag(structure) ? bits & 0xff_ffff : bits) / 8;
             if (memberName != 0 && btf.nameIs(memberName, member)) {
                 return new Found(offset, memberType);
             }

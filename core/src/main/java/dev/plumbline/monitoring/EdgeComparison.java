@@ -48,6 +48,15 @@ public final class EdgeComparison implements ObservedEdge.Sink {
         Optional<String> module(long address);
     }
 
+    /// Tells which functions are of one type.
+    public interface Types {
+        /// Numbers that stand for the types of the functions of a name, as [dev.plumbline.kernel.FunctionTypes#of]
+        /// has them; none if they are not known.
+        ///
+        /// @param module whose function it is; empty for the kernel itself
+        Set<Integer> of(String function, Optional<String> module);
+    }
+
     /// Tells which functions can end in which others.
     public interface TailCalls {
         /// Whether the function of the first name can end with jumps to one of the second, or through a pointer
@@ -59,14 +68,14 @@ public final class EdgeComparison implements ObservedEdge.Sink {
     }
 
     /// @param model what is normal
-    /// @param kinds the kernel's types of functions
+    /// @param types the types of functions
     /// @param own asked about callers in no known code
     /// @param tails asked about what returns to where something else was called
     /// @param sink takes the alerts
-    public EdgeComparison(Model model, CallKinds kinds, OwnCode own, TailCalls tails, Alert.Sink sink) {
+    public EdgeComparison(Model model, Types types, OwnCode own, TailCalls tails, Alert.Sink sink) {
         this.model = model;
         this.learnt = new LearntCalls(model);
-        this.kinds = kinds;
+        this.kinds = new CallKinds(types);
         this.own = own;
         this.tails = tails;
         this.sink = sink;
@@ -117,6 +126,20 @@ public final class EdgeComparison implements ObservedEdge.Sink {
                     "module %s has come just now".formatted(module.get()),
                     new Evidence(edge.caller(), "", edge.function() + " of module " + module.get()));
         } else if (!isLoading(edge)) {
+            unlistedFunction(edge);
+        }
+    }
+
+    private void unlistedFunction(ObservedEdge edge) {
+        Optional<String> owner = own.generated(edge.entry());
+        if (owner.isPresent()) {
+            raise(
+                    edge,
+                    Severity.LOW,
+                    Detector.STATIC_RULE,
+                    "the kernel calls %s of the guest's own".formatted(owner.get()),
+                    new Evidence(edge.caller(), "", owner.get() + " at " + edge.function()));
+        } else {
             raise(
                     edge,
                     Severity.CRITICAL,

@@ -16,12 +16,16 @@ import java.util.Set;
 /// only when something has changed. For one thread.
 final class LegalPatching {
     private static final String KPROBE_CODE = "__builtin__kprobes";
+    private static final String RETURNS_ZERO = "__static_call_return0";
+    /// Where the kernel counts the depth of calls, static calls lead to that in front of the function (since 6.2).
+    private static final int PADDING_BYTES = 16;
 
     private final LinuxKernel kernel;
     private final KernelPlaces places;
     private long[] kprobes;
     private Set<Long> traced;
     private Map<Long, Long> keyTargets;
+    private Map<Long, Long> calledFunctions;
 
     LegalPatching(LinuxKernel kernel, KernelPlaces places) {
         this.kernel = kernel;
@@ -43,6 +47,7 @@ final class LegalPatching {
         kprobes = null;
         traced = null;
         keyTargets = null;
+        calledFunctions = null;
     }
 
     /// @param place where the change is, if the kernel changes its code there; the change begins with it
@@ -65,7 +70,7 @@ final class LegalPatching {
         return switch (place.get().kind()) {
             case FTRACE -> ofTracer(change, shape);
             case STATIC_KEY -> legal(isKey(change, shape));
-            case STATIC_CALL -> legal(isStaticCall(change, shape));
+            case STATIC_CALL -> ofStaticCall(change, shape);
             case TRACER -> legal(shape == PatchShape.NOP5 || leadsToKernel(change, shape));
         };
     }
@@ -154,13 +159,60 @@ final class LegalPatching {
                 && target(change.address(), change.found()) == own;
     }
 
-    private boolean isStaticCall(TextChange change, PatchShape shape) throws GuestException {
+    // The kernel says first where a call is to lead and then changes one place after the other, so that what stands
+    // there may be of before.
+    private Verdict ofStaticCall(TextChange change, PatchShape shape) throws GuestException {
+        if (calledFunctions == null) {
+            calledFunctions = kernel.staticCallFunctions();
+        }
+        long target = isBranch(shape) ? target(change.address(), change.found()) : 0;
+        if (isBranch(shape) && !isCode(target) || !isBranch(shape) && !isWithoutCall(shape)) {
+            return Verdict.TAMPERED;
+        }
+        Long function = calledFunctions.get(change.address());
+        boolean isNow = function != null && leads(shape, target, function);
+        return isNow ? Verdict.LEGAL : Verdict.UNDER_WAY;
+    }
+
+    private static boolean isBranch(PatchShape shape) {
+        return shape == PatchShape.CALL || shape == PatchShape.JUMP || shape == PatchShape.CONDITIONAL_JUMP;
+    }
+
+    private static boolean isWithoutCall(PatchShape shape) {
+        return shape == PatchShape.NOP5 || shape == PatchShape.RETURN || shape == PatchShape.RETURN_ZERO;
+    }
+
+    // A BPF dispatcher is called somewhere in the page that was made for it.
+    private boolean isCode(long target) throws GuestException {
+        return switch (places.owner(target)) {
+            case KERNEL, MODULE ->
+                beginsFunction(target) || beginsFunction(target + PADDING_BYTES - 1 & -PADDING_BYTES);
+            case GENERATED -> true;
+            case NOBODY -> false;
+        };
+    }
+
+    private boolean beginsFunction(long address) throws GuestException {
+        return places.function(address).isPresent();
+    }
+
+    // arch/x86/kernel/static_call.c, __static_call_transform()
+    private boolean leads(PatchShape shape, long target, long function) throws GuestException {
         return switch (shape) {
-            case NOP5, RETURN, RETURN_ZERO -> true;
-            case CALL, JUMP, CONDITIONAL_JUMP ->
-                places.function(target(change.address(), change.found())).isPresent();
+            case NOP5, RETURN -> function == 0;
+            case RETURN_ZERO ->
+                places.function(function).filter(RETURNS_ZERO::equals).isPresent();
+            case CALL -> function - target >= 0 && function - target <= PADDING_BYTES;
+            case JUMP, CONDITIONAL_JUMP -> target == function || function == 0 && isReturn(target);
             default -> false;
         };
+    }
+
+    // What stands in place of a return depends on the CPU: __x86_return_thunk, srso_return_thunk and others.
+    private boolean isReturn(long target) throws GuestException {
+        return places.function(target)
+                .filter(name -> name.endsWith("_return_thunk") || name.equals("__static_call_return"))
+                .isPresent();
     }
 
     private boolean leadsToKernel(TextChange change, PatchShape shape) throws GuestException {

@@ -6,14 +6,27 @@ import java.util.List;
 import java.util.Map;
 
 /// Builds a BTF section as `Documentation/bpf/btf.rst` of the kernel describes it. Types are numbered from 1 in the
-/// order they are added.
+/// order they are added, or behind those of a base.
 final class BtfBuilder {
     private static final int HEADER_BYTES = 24;
 
     private final Bytes types = new Bytes();
-    private final Bytes names = new Bytes().u8(0);
+    private final Bytes names = new Bytes();
     private final Map<String, Integer> nameOffsets = new HashMap<>();
+    private final int baseNames;
     private int count;
+
+    BtfBuilder() {
+        baseNames = 0;
+        names.u8(0);
+    }
+
+    /// Goes on where a finished one ends, whose names it uses.
+    BtfBuilder(BtfBuilder base) {
+        baseNames = base.baseNames + base.names.size();
+        nameOffsets.putAll(base.nameOffsets);
+        count = base.count;
+    }
 
     /// A member of a structure or union.
     ///
@@ -89,6 +102,24 @@ final class BtfBuilder {
         return record(name, 12, 0, false, prototype);
     }
 
+    /// A function of a prototype.
+    int function(String name, int prototype) {
+        return record(name, 12, 0, false, prototype);
+    }
+
+    int prototype(int returned, int... parameters) {
+        int type = record("", 13, parameters.length, false, returned);
+        for (int parameter : parameters) {
+            types.u32(name("parameter_" + parameter)).u32(parameter);
+        }
+        return type;
+    }
+
+    /// A structure that is only declared.
+    int forward(String name) {
+        return record(name, 7, 0, false, 0);
+    }
+
     /// A type record with any words.
     int record(String name, int kind, int vlen, boolean flag, int sizeOrType) {
         types.u32(name(name))
@@ -120,7 +151,7 @@ final class BtfBuilder {
         return name.isEmpty()
                 ? 0
                 : nameOffsets.computeIfAbsent(name, _ -> {
-                    int offset = names.size();
+                    int offset = baseNames + names.size();
                     names.text(name);
                     return offset;
                 });

@@ -105,6 +105,28 @@ class BtfTest {
         assertThatThrownBy(this::parse).hasMessageContaining("BTF kind 25 is not known");
     }
 
+    @Test
+    void aSplitSectionGoesOnWhereItsBaseEnds() throws GuestException {
+        int inner = builder.struct("inner", 8, Member.at(0, "low", u32), Member.at(4, "high", u32));
+        BtfBuilder module = new BtfBuilder(builder);
+        int list = module.struct("own", 16, Member.at(0, "next", pointer), Member.at(8, "inner", inner));
+        module.struct("outer", 40, Member.at(8, "", list), Member.at(32, "low", u32));
+        module.enumeration("own_states", 7, "OWN");
+        Btf base = parse();
+        Btf split = Btf.parse(new Block("BTF", 0x2000, module.build()), base);
+
+        assertThat(split.firstType()).isEqualTo(base.typeCount() + 1);
+        assertThat(split.typeCount()).isEqualTo(module.count());
+        assertThat(split.struct("outer").member("inner.high")).isEqualTo(new StructLayout.Member(20, 4, 1));
+        assertThat(split.struct("outer").offset("low")).isEqualTo(32);
+        assertThat(split.name(inner)).isEqualTo("inner");
+        assertThat(split.name(list)).isEqualTo("own");
+        assertThat(split.constant("OWN")).isEqualTo(7);
+        assertThatThrownBy(() -> split.struct("inner")).hasMessageContaining("no struct inner");
+        assertThatThrownBy(() -> split.kind(module.count() + 1)).hasMessageContaining("not among its");
+        assertThatThrownBy(() -> base.kind(list)).hasMessageContaining("not among its");
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {0, 2, 4, 8, 12, 16, 20})
     void aHeaderThatMakesNoSenseIsRefused(int at) {

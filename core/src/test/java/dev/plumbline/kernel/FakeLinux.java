@@ -26,13 +26,13 @@ import java.util.Map;
 ///           0x100000 the image: text, from +0x10000 read-only data, from +0x40000 data
 ///           0x180000 memory the kernel has allocated    0x1c0000 module memory
 /// ```
-final class FakeLinux {
-    static final long IMAGE = 0xffff_ffff_9a00_0000L;
+public final class FakeLinux {
+    public static final long IMAGE = 0xffff_ffff_9a00_0000L;
     static final long TEXT_BYTES = 0x4000;
     static final long RODATA = IMAGE + 0x1_0000;
     static final long DATA = IMAGE + 0x4_0000;
     static final long IMAGE_END = IMAGE + 0x8_0000;
-    static final long MODULES = 0xffff_ffff_c020_0000L;
+    public static final long MODULES = 0xffff_ffff_c020_0000L;
     static final int RAM_BYTES = 0x20_0000;
     static final long HANDLER = IMAGE + 0x1000;
     static final String BANNER = "Linux version 6.99.0-fake (maker@host) (gcc) #1 SMP\n";
@@ -64,7 +64,7 @@ final class FakeLinux {
 
     /// @param levels of the page tables, 4 or 5
     /// @param order of kallsyms; with [Order#SINCE_6_4] `struct module` has regions, too
-    FakeLinux(int levels, Order order) {
+    public FakeLinux(int levels, Order order) {
         this.levels = levels;
         this.regions = order == Order.SINCE_6_4;
         types = new FakeTypes(regions);
@@ -85,6 +85,8 @@ final class FakeLinux {
         symbol("ksys_alias", 't', IMAGE + 0x300);
         symbol("__x64_sys_ni_syscall", 'W', IMAGE + 0x300);
         symbol("asm_exc_page_fault", 'T', HANDLER);
+        symbol("aggr_pre_handler", 't', IMAGE + 0x1400);
+        symbol("pre_handler_kretprobe", 't', IMAGE + 0x1500);
         for (int i = 0; i < FILLERS; i++) {
             symbol("filler_" + i, 't', IMAGE + 0x2000 + 4 * i);
         }
@@ -117,11 +119,15 @@ final class FakeLinux {
         symbol("system_state", 'D', data(8));
         symbol("page_offset_base", 'D', data(8));
         symbol("init_task", 'D', data(types.size("task_struct")));
-        for (String list : List.of("modules", "bpf_kallsyms", "ftrace_ops_trampoline_list")) {
+        for (String list : List.of("modules", "btf_modules", "bpf_kallsyms", "ftrace_ops_trampoline_list")) {
             symbol(list, 'd', data(16));
             emptyList(address(list));
         }
         symbol("ftrace_pages_start", 'd', data(8));
+        symbol("ftrace_list_end", 'd', data(types.size("ftrace_ops")));
+        symbol("ftrace_ops_list", 'd', data(8));
+        putLong(address("ftrace_ops_list"), address("ftrace_list_end"));
+        symbol("mod_tree", 'd', data(types.size("mod_tree_root")));
         symbol("nr_cpu_ids", 'D', data(8));
         symbol("__per_cpu_offset", 'D', data(64 * 8));
         symbol("__cpu_online_mask", 'D', data(8));
@@ -203,7 +209,7 @@ final class FakeLinux {
     }
 
     /// Adds ftrace records as one page of them; pages are chained in the order they are added.
-    FakeLinux ftracePage(FtraceRecord... records) {
+    public FakeLinux ftracePage(FtraceRecord... records) {
         Bytes bytes = new Bytes();
         for (FtraceRecord record : records) {
             bytes.u64(record.address()).u64(record.flags());
@@ -230,7 +236,7 @@ final class FakeLinux {
     }
 
     /// Adds a registered kprobe.
-    FakeLinux kprobe(int bucket, long address) {
+    public FakeLinux kprobe(int bucket, long address) {
         long probe = heap(types.size("kprobe"));
         long head = address("kprobe_table") + 8L * bucket;
         putLong(probe + types.offset("kprobe.hlist"), getLong(head));
@@ -247,14 +253,14 @@ final class FakeLinux {
         return this;
     }
 
-    FakeLinux trampoline(long address) {
+    public FakeLinux trampoline(long address) {
         long ops = heap(types.size("ftrace_ops"));
         putLong(ops + types.offset("ftrace_ops.trampoline"), address);
         append(address("ftrace_ops_trampoline_list"), ops + types.offset("ftrace_ops.list"));
         return this;
     }
 
-    FakeLinux kprobePage(long address) {
+    public FakeLinux kprobePage(long address) {
         long cache = address("kprobe_insn_slots");
         long page = heap(types.size("kprobe_insn_page"));
         putLong(
@@ -266,13 +272,31 @@ final class FakeLinux {
     }
 
     /// The kernel's own jump labels, once.
-    FakeLinux staticKeys(long... sites) {
+    public FakeLinux staticKeys(long... sites) {
         return patchTable("_jump_table", 16, sites);
     }
 
     /// The kernel's own static calls, once.
-    FakeLinux staticCalls(long... sites) {
+    public FakeLinux staticCalls(long... sites) {
         return patchTable("static_call_sites", 8, sites);
+    }
+
+    /// Tells where the jumps of the kernel's own jump labels lead.
+    public FakeLinux staticKeyTargets(long... targets) {
+        return patchSeconds("__start___jump_table", 16, targets);
+    }
+
+    /// Gives each of the kernel's own static calls its key.
+    public FakeLinux staticCallKeys(long... keys) {
+        return patchSeconds("__start_static_call_sites", 8, keys);
+    }
+
+    private FakeLinux patchSeconds(String table, int entryBytes, long... places) {
+        for (int i = 0; i < places.length; i++) {
+            long at = address(table) + (long) entryBytes * i + 4;
+            putInt(at, (int) (places[i] - at));
+        }
+        return this;
     }
 
     private FakeLinux patchTable(String name, int entryBytes, long... sites) {
@@ -291,22 +315,34 @@ final class FakeLinux {
         }
     }
 
+    /// A static call's key; its function is what it leads to.
+    public long staticCallKey(long function) {
+        long key = data(types.size("static_call_key"));
+        putLong(key + types.offset("static_call_key.func"), function);
+        return key;
+    }
+
+    /// What holds the link to the root of the tree by which modules are found by address.
+    long modTree() {
+        return address("mod_tree") + types.offset("mod_tree_root.root") + types.offset("latch_tree_root.tree");
+    }
+
     /// Starts to add a module with two pages of code.
-    FakeModule module(String name) {
+    public FakeModule module(String name) {
         long base = nextModule;
         nextModule += 4 * PAGE_4K;
         return new FakeModule(this, name, base, regions);
     }
 
     /// Adds a symbol of the kernel itself.
-    FakeLinux symbol(String name, char type, long address) {
+    public FakeLinux symbol(String name, char type, long address) {
         addresses.put(name, address);
         kallsyms.add(address, type, name);
         return this;
     }
 
     /// The address of a symbol of the kernel itself.
-    long address(String symbol) {
+    public long address(String symbol) {
         return addresses.get(symbol);
     }
 
@@ -320,7 +356,7 @@ final class FakeLinux {
     }
 
     /// Finishes the guest: kallsyms, page tables, registers.
-    RamMachine machine() {
+    public RamMachine machine() {
         putInt(address("system_state"), systemState);
         symbol("_end", 'B', IMAGE_END);
         if (hasKallsyms) {
@@ -390,7 +426,7 @@ final class FakeLinux {
         return put(start, bytes);
     }
 
-    private long data(long sizeBytes) {
+    long data(long sizeBytes) {
         long start = nextData;
         nextData = start + sizeBytes + 7 & -8L;
         return start;
@@ -405,7 +441,7 @@ final class FakeLinux {
         return start;
     }
 
-    private void emptyList(long head) {
+    void emptyList(long head) {
         putLong(head, head);
         putLong(head + 8, head);
     }

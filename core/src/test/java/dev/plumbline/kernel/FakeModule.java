@@ -1,9 +1,11 @@
 package dev.plumbline.kernel;
 
 /// A module of a [FakeLinux]: three pages, the first two of them code; its tables lie in the third.
-final class FakeModule {
+public final class FakeModule {
     static final int TEXT_BYTES = 0x2000;
     private static final int SIZE_BYTES = 0x3000;
+    /// In real modules, too, nothing keeps it at a multiple of anything.
+    private static final int STATIC_CALLS_AT = 0x401;
 
     private final FakeLinux linux;
     private final FakeTypes types;
@@ -40,7 +42,7 @@ final class FakeModule {
     }
 
     /// Adds a symbol; the kernel keeps its letter beside its ELF symbol.
-    FakeModule symbol(String symbol, char type, long symbolAddress) {
+    public FakeModule symbol(String symbol, char type, long symbolAddress) {
         symtab.u32(strtab.size()).u32(0).u64(symbolAddress).u64(0);
         typetab.u8(type);
         strtab.text(symbol);
@@ -55,20 +57,57 @@ final class FakeModule {
         return this;
     }
 
-    FakeModule staticKeys(long... sites) {
+    public FakeModule staticKeys(long... sites) {
         return patchTable("jump_entries", 16, sites);
     }
 
-    FakeModule staticCalls(long... sites) {
+    public FakeModule staticCalls(long... sites) {
         return patchTable("static_call_sites", 8, sites);
     }
 
     private FakeModule patchTable(String table, int entryBytes, long... sites) {
-        long start = base + TEXT_BYTES + (entryBytes == 16 ? 0 : 0x400);
+        long start = base + TEXT_BYTES + (entryBytes == 16 ? 0 : STATIC_CALLS_AT);
         linux.putRelative(start, entryBytes, sites);
         linux.putLong(address + types.offset("module." + table), start);
         linux.putInt(address + types.offset("module.num_" + table), sites.length);
         return this;
+    }
+
+    /// Gives each static call its key.
+    public FakeModule staticCallKeys(long... keys) {
+        for (int i = 0; i < keys.length; i++) {
+            long at = base + TEXT_BYTES + STATIC_CALLS_AT + 8L * i + 4;
+            linux.putInt(at, (int) (keys[i] - at));
+        }
+        return this;
+    }
+
+    /// Gives it type information, as the kernel keeps it while the module is there.
+    ///
+    /// @param id the kernel's number for it
+    /// @return address of its `struct btf`
+    long typed(int id, byte... section) {
+        long btf = linux.heap(types.size("btf"));
+        linux.putLong(btf + types.offset("btf.data"), linux.put(linux.heap(section.length), section));
+        linux.putInt(btf + types.offset("btf.data_size"), section.length);
+        linux.putInt(btf + types.offset("btf.start_id"), types.count() + 1);
+        linux.putInt(btf + types.offset("btf.id"), id);
+        long listed = linux.heap(types.size("btf_module"));
+        linux.putLong(listed + types.offset("btf_module.module"), address);
+        linux.putLong(listed + types.offset("btf_module.btf"), btf);
+        linux.append(linux.address("btf_modules"), listed + types.offset("btf_module.list"));
+        return btf;
+    }
+
+    /// Puts it into the tree by which the kernel finds modules by address, below a node or as the root.
+    ///
+    /// @param parent what holds the link to it
+    /// @return address of its `struct rb_node`
+    long inTree(long parent) {
+        long node = linux.heap(types.size("mod_tree_node"));
+        linux.putLong(node + types.offset("mod_tree_node.mod"), address);
+        linux.putLong(parent, node + types.offset("mod_tree_node.node"));
+        return node + types.offset("mod_tree_node.node");
     }
 
     FakeModule state(int state) {
@@ -76,7 +115,7 @@ final class FakeModule {
         return this;
     }
 
-    long base() {
+    public long base() {
         return base;
     }
 
@@ -91,7 +130,7 @@ final class FakeModule {
     }
 
     /// Puts it into the list of modules, as the oldest so far.
-    FakeLinux load() {
+    public FakeLinux load() {
         long kallsyms = linux.heap(types.size("mod_kallsyms"));
         linux.putLong(kallsyms + types.offset("mod_kallsyms.symtab"), bytes(symtab));
         linux.putLong(kallsyms + types.offset("mod_kallsyms.strtab"), bytes(strtab));

@@ -33,6 +33,9 @@ final class FakeTypes {
         taskTypes();
         moduleTypes(regions);
         codeTypes();
+        handlerTypes();
+        treeTypes();
+        sectionTypes();
     }
 
     private void taskTypes() {
@@ -108,16 +111,79 @@ final class FakeTypes {
                 .add("list", list, 16)
                 .skip(8)
                 .add("addr", pointer, 8)
+                .add("post_handler", pointer, 8)
+                .add("pre_handler", pointer, 8)
                 .finish("kprobe");
+        new Fields().add("func", pointer, 8).add("type", u64, 8).finish("static_call_key");
         new Fields()
                 .add("start", u64, 8)
                 .add("end", u64, 8)
                 .add("name", btf.array(name, 4), 64)
                 .add("lnode", list, 16)
                 .finish("bpf_ksym");
-        new Fields().skip(16).add("trampoline", u64, 8).add("list", list, 16).finish("ftrace_ops");
+        new Fields()
+                .add("func", pointer, 8)
+                .add("next", pointer, 8)
+                .add("trampoline", u64, 8)
+                .add("list", list, 16)
+                .add("saved_func", pointer, 8)
+                .add("func_hash", pointer, 8)
+                .finish("ftrace_ops");
         new Fields().skip(32).add("sym", pointer, 8).add("pages", list, 16).finish("kprobe_insn_cache");
         new Fields().add("list", list, 16).add("insns", pointer, 8).finish("kprobe_insn_page");
+    }
+
+    private void handlerTypes() {
+        int kprobe = btf.struct("kprobe_alike", sizes.get("kprobe"));
+        new Fields()
+                .add("entry_handler", pointer, 8)
+                .add("kp", kprobe, sizes.get("kprobe"))
+                .add("handler", pointer, 8)
+                .finish("kretprobe");
+        new Fields().skip(8).add("filter_hash", pointer, 8).finish("ftrace_ops_hash");
+        new Fields()
+                .add("size_bits", u64, 8)
+                .add("buckets", pointer, 8)
+                .add("count", u64, 8)
+                .finish("ftrace_hash");
+        new Fields().add("ip", u64, 8).add("hlist", list, 16).finish("ftrace_func_entry");
+    }
+
+    private void treeTypes() {
+        int latch = new Fields().skip(8).add("tree", btf.array(pointer, 2), 16).finish("latch_tree_root");
+        new Fields().add("root", latch, 24).add("addr_min", u64, 8).finish("mod_tree_root");
+        new Fields().add("mod", pointer, 8).add("node", btf.array(u64, 6), 48).finish("mod_tree_node");
+    }
+
+    private void sectionTypes() {
+        new Fields()
+                .add("data", pointer, 8)
+                .skip(8)
+                .add("data_size", u32, 4)
+                .add("id", u32, 4)
+                .add("base_btf", pointer, 8)
+                .add("start_id", u32, 4)
+                .skip(4)
+                .finish("btf");
+        new Fields()
+                .add("module", pointer, 8)
+                .add("list", list, 16)
+                .add("btf", pointer, 8)
+                .finish("btf_module");
+    }
+
+    /// A section that goes on where these types end.
+    BtfBuilder moduleTypes() {
+        return new BtfBuilder(btf);
+    }
+
+    int count() {
+        return btf.count();
+    }
+
+    /// The number of a type that many functions take.
+    int pointer() {
+        return pointer;
     }
 
     /// Where a member lies, in bytes.

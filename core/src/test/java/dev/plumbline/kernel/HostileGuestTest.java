@@ -53,6 +53,7 @@ class HostileGuestTest {
 
     private final FakeLinux linux;
     private final RamMachine machine;
+    private int asked;
     private int answers;
     private int failures;
 
@@ -69,6 +70,11 @@ class HostileGuestTest {
         for (String name : new String[] {"loop", "dummy"}) {
             FakeModule module = guest.module(name);
             module.staticKeys(module.base() + 8, module.base() + 16).staticCalls(module.base() + 24);
+            module.staticCallKeys(guest.staticCallKey(module.base()));
+            module.inTree(module.inTree(guest.modTree()) + 8);
+            BtfBuilder types = guest.types().moduleTypes();
+            types.function(name + "_init", types.prototype(guest.types().pointer()));
+            module.typed(1, types.build());
             module.symbol(name + "_init", 't', module.base())
                     .exported(name + "_init", module.base())
                     .load();
@@ -149,10 +155,23 @@ class HostileGuestTest {
         soon(description + ": systemCalls", kernel[0]::systemCalls);
         soon(description + ": perCpu", kernel[0]::perCpu);
         soon(description + ": code", kernel[0]::code);
+        soon(description + ": question %d of who patches".formatted(asked % 6), patchQuestion(kernel[0], asked++ % 6));
         soon(description + ": verifyStillRunning", () -> {
             kernel[0].verifyStillRunning();
             return "";
         });
+    }
+
+    // One each time: they read much that the others do.
+    private static Question patchQuestion(LinuxKernel kernel, int number) {
+        return switch (number) {
+            case 0 -> kernel::kprobeHandlers;
+            case 1 -> kernel::ftraceUsers;
+            case 2 -> kernel::unlistedModules;
+            case 3 -> kernel::staticKeyTargets;
+            case 4 -> kernel::staticCallFunctions;
+            default -> () -> kernel.functionTypes().look();
+        };
     }
 
     private void soon(String description, Question question) {

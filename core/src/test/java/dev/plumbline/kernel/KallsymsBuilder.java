@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// Builds the tables of `kernel/kallsyms.c` as `scripts/kallsyms.c` lays them out.
-final class KallsymsBuilder {
+public final class KallsymsBuilder {
     private static final String[] LONG_TOKENS = {"filler_", "__x64_sys_", "tT", "__", "sys_", "start"};
 
     private final List<Symbol> symbols = new ArrayList<>();
@@ -13,7 +13,7 @@ final class KallsymsBuilder {
     private boolean absolutePerCpu = true;
 
     /// Orders of the tables in memory.
-    enum Order {
+    public enum Order {
         BEFORE_6_2,
         BEFORE_6_4,
         SINCE_6_4

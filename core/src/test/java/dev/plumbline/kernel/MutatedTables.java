@@ -123,20 +123,20 @@ public final class MutatedTables {
         for (int round = 0; round < rounds; round++) {
             var asked = used.get(random.nextInt(used.size()));
             for (int change = random.nextInt(MOST_CHANGES); change >= 0; change--) {
-                changeTypes(pristine, asked.getKey(), mutator);
+                changeTypes(pristine, asked.getKey(), section.size(), mutator);
             }
             read(() -> ask(section, asked.getKey(), asked.getValue().keySet()), asked.getValue(), mutator);
         }
     }
 
-    private void changeTypes(Btf pristine, String structure, Mutator mutator) throws GuestException {
+    private void changeTypes(Btf pristine, String structure, int sectionBytes, Mutator mutator) throws GuestException {
         int type = pristine.struct(structure).type();
-        long record = pristine.detail(type) - 12;
+        long record = pristine.record(type);
         switch (random.nextInt(6)) {
             case 0 -> mutator.change(0, 24, WORD);
             case 1 -> mutator.change(record, record + 12, WORD);
             case 2, 3 -> mutator.change(record + 12, record + 12 + 12L * pristine.count(type), WORD);
-            default -> mutator.change(24, pristine.section().size() & -WORD, WORD);
+            default -> mutator.change(24, sectionBytes & -WORD, WORD);
         }
     }
 

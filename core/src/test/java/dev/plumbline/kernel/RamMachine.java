@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Optional;
 
 /// A machine with one range of RAM at 0, which a test may change between two reads.
-final class RamMachine implements Machine, PhysicalMemory, Registers {
+public final class RamMachine implements Machine, PhysicalMemory, Registers {
     private byte[] ram;
     private List<VcpuRegisters> vcpus;
     private long reads;

@@ -67,11 +67,15 @@ class EdgeComparisonTest {
         flows.finish();
         Model model = learner.model(0);
         comparison = new EdgeComparison(
-                model, new CallKinds(TYPES), new Lists(), new NamedTailCalls(kernel.graph()), alerts::add);
+                model, EdgeComparisonTest::types, new Lists(), new NamedTailCalls(kernel.graph()), alerts::add);
         List<SystemCall> calls = List.of(
                 new SystemCall(READ, "read", kernel.address("__x64_sys_read")),
                 new SystemCall(CLOSE, "close", kernel.address("__x64_sys_close")));
         edges = new EdgeBuilder(kernel.code(), calls, _ -> WHO, comparison);
+    }
+
+    private static Set<Integer> types(String function, Optional<String> module) {
+        return module.isEmpty() ? TYPES.getOrDefault(function, Set.of()) : Set.of();
     }
 
     private static final class Lists implements EdgeComparison.OwnCode {
@@ -169,6 +173,14 @@ class EdgeComparisonTest {
         assertThat(alerts.getFirst().severity()).isEqualTo(Severity.CRITICAL);
         assertThat(alerts.getFirst().function()).isEqualTo("ext4_read");
         assertThat(alerts.getFirst().evidence().getFirst().found()).contains("0xffffc90000123000");
+    }
+
+    @Test
+    void codeThatTheKernelHasMadeMayBeCalled() {
+        edges.indirect(0, 0xffffffffc0de0000L, kernel.returnAddress("__x64_sys_read", 1), TASK);
+        edges.indirect(0, 0xffffffffc0de1000L, kernel.returnAddress("__x64_sys_read", 1), TASK);
+        assertThat(alerts).extracting(Alert::severity).containsExactly(Severity.LOW, Severity.CRITICAL);
+        assertThat(alerts.getFirst().title()).contains("a BPF program");
     }
 
     private void moduleRuns(String context, String caller, String function) {

@@ -17,7 +17,7 @@ import dev.plumbline.probe.KnownEdge;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -86,7 +86,7 @@ class ModelEdgesTest {
 
     private EdgeComparison comparison(SketchKernel kernel) {
         return new EdgeComparison(
-                model, new CallKinds(Map.of()), new NoOtherCode(), new NamedTailCalls(kernel.graph()), alerts::add);
+                model, (_, _) -> Set.of(), new NoOtherCode(), new NamedTailCalls(kernel.graph()), alerts::add);
     }
 
     private List<KnownEdge> known(SketchKernel kernel) {

@@ -13,8 +13,8 @@ import dev.plumbline.learning.Learner;
 import dev.plumbline.learning.Model;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -170,7 +170,7 @@ class PathComparisonTest {
 
     private Calls comparedByEdge() {
         EdgeComparison comparison = new EdgeComparison(
-                learnt(1), new CallKinds(Map.of()), new NoOtherCode(), new NamedTailCalls(kernel.graph()), alerts::add);
+                learnt(1), (_, _) -> Set.of(), new NoOtherCode(), new NamedTailCalls(kernel.graph()), alerts::add);
         return new Calls(new FlowEdges(kernel.code(), comparison));
     }
 
