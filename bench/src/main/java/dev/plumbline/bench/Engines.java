@@ -145,7 +145,7 @@ public final class Engines implements AutoCloseable {
         try (OwnBreakpoint breakpoint = new OwnBreakpoint(kernel, site, others)) {
             Optional<HitCost> cost = breakpoint.hits(
                     times,
-                    () -> running.add(guest.start(loop(times + SPARE + ""))),
+                    () -> running.add(guest.start(loop(Integer.toString(times + SPARE)))),
                     new HitCost.CoreTimes(() -> CoreTime.ofThread() / 1e9, () -> CoreTime.seconds(guest.pid()), times),
                     monitor,
                     log);
@@ -165,7 +165,7 @@ public final class Engines implements AutoCloseable {
         List<RunningCommand> running = new ArrayList<>();
         int currentTask = kernel.perCpuPlaces().currentTask();
         try (GdbBreakpoint gdb = new GdbBreakpoint(stub, site, currentTask, hits, emulates)) {
-            running.add(guest.start(loop(hits + "")));
+            running.add(guest.start(loop(Integer.toString(hits))));
             return gdb.hits(
                     new HitCost.CoreTimes(() -> CoreTime.seconds(gdb.pid()), () -> CoreTime.seconds(guest.pid()), hits),
                     log);

@@ -27,7 +27,7 @@ final class StubLog {
     /// QEMU's arguments that make it write the log.
     static List<String> arguments(Path file) {
         return List.of(
-                "-trace", "gdbstub_io_command", "-trace", "gdbstub_io_reply", "-msg", "timestamp=on", "-D", file + "");
+                "-trace", "gdbstub_io_command", "-trace", "gdbstub_io_reply", "-msg", "timestamp=on", "-D", file.toString());
     }
 
     /// What there was from one time that the guest was let run to the next.
@@ -48,7 +48,8 @@ final class StubLog {
             double heldMicros,
             double ranMicros) {}
 
-    /// The hits since the last call: all from the second stop on, so that each has run before as the others have.
+    /// The hits since the last call but the first, which has waited for the guest's work to begin, and the last, after
+    /// which the guest is let go of.
     List<Hit> hits() throws IOException {
         List<Hit> hits = new ArrayList<>();
         HitBuilder building = new HitBuilder();
