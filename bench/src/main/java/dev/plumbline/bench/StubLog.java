@@ -27,7 +27,14 @@ final class StubLog {
     /// QEMU's arguments that make it write the log.
     static List<String> arguments(Path file) {
         return List.of(
-                "-trace", "gdbstub_io_command", "-trace", "gdbstub_io_reply", "-msg", "timestamp=on", "-D", file.toString());
+                "-trace",
+                "gdbstub_io_command",
+                "-trace",
+                "gdbstub_io_reply",
+                "-msg",
+                "timestamp=on",
+                "-D",
+                file.toString());
     }
 
     /// What there was from one time that the guest was let run to the next.
