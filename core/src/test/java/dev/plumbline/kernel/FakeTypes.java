@@ -115,7 +115,12 @@ final class FakeTypes {
                 .add("name", btf.array(name, 4), 64)
                 .add("lnode", list, 16)
                 .finish("bpf_ksym");
-        new Fields().skip(16).add("trampoline", u64, 8).add("list", list, 16).finish("ftrace_ops");
+        new Fields()
+                .skip(16)
+                .add("trampoline", u64, 8)
+                .add("trampoline_size", u64, 8)
+                .add("list", list, 16)
+                .finish("ftrace_ops");
         new Fields().skip(32).add("sym", pointer, 8).add("pages", list, 16).finish("kprobe_insn_cache");
         new Fields().add("list", list, 16).add("insns", pointer, 8).finish("kprobe_insn_page");
     }
