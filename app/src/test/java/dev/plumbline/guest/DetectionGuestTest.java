@@ -31,8 +31,6 @@ class DetectionGuestTest {
     /// Functions of a module that has come get probes within a second.
     private static final long JOINING_MILLIS = 1200;
 
-    private static final long FORGETTING_MILLIS = 6000;
-
     private static final List<String> ADMINISTRATION = List.of(
             "modprobe dummy && sleep 1 && rmmod dummy",
             "cd /sys/kernel/tracing && echo function > current_tracer && sleep 0.5 && echo nop > current_tracer",
@@ -134,7 +132,7 @@ class DetectionGuestTest {
             throws Exception {
         if (attack.isHidden()) {
             // What stands where a module was is taken for that module's for a while.
-            Thread.sleep(FORGETTING_MILLIS);
+            Thread.sleep(JOINING_MILLIS);
         }
         attack.load(modules);
         awaitModule(monitored, attack, true);

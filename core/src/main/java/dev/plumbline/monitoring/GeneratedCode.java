@@ -4,6 +4,8 @@ import dev.plumbline.kernel.KernelModule;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.kernel.SymbolTable;
 import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.Translation;
+import dev.plumbline.machine.VirtualAddress;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -17,6 +19,9 @@ public final class GeneratedCode implements EdgeComparison.OwnCode {
     private static final long MODULES_NANOS = 10_000_000L;
     private static final long LOOK_OFTEN_NANOS = 100_000_000L;
     private static final long GONE_NANOS = 5_000_000_000L;
+    /// Where code still stands it may be a module's that hides, or another's.
+    private static final long HIDDEN_NANOS = 1_000_000_000L;
+
     /// The largest BPF program in machine code; others are a page or less.
     private static final long LARGEST_BYTES = 1 << 20;
 
@@ -54,10 +59,21 @@ public final class GeneratedCode implements EdgeComparison.OwnCode {
     @Override
     public Optional<String> module(long address) {
         look(MODULES_NANOS);
-        return seenAt.keySet().stream()
-                .filter(module -> module.hasCodeAt(address))
-                .map(KernelModule::name)
+        long longest = isMapped(address) ? HIDDEN_NANOS : GONE_NANOS;
+        return seenAt.entrySet().stream()
+                .filter(seen -> seen.getKey().hasCodeAt(address) && modulesAt - seen.getValue() <= longest)
+                .map(seen -> seen.getKey().name())
                 .findFirst();
+    }
+
+    private boolean isMapped(long address) {
+        try {
+            kernel.addressSpace().forgetTranslations();
+            return kernel.addressSpace().translate(new VirtualAddress(address)) instanceof Translation.Mapped;
+        } catch (GuestException _) {
+            // Page tables that cannot be read excuse nothing.
+            return true;
+        }
     }
 
     /// Reads the list of modules, so that those that go are known to have been there; call it several times a second.
