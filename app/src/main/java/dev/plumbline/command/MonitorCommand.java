@@ -6,8 +6,6 @@ import dev.plumbline.learning.Model;
 import dev.plumbline.learning.ModelFile;
 import dev.plumbline.machine.Machine;
 import dev.plumbline.monitoring.AlertLog;
-import dev.plumbline.probe.Recording;
-import dev.plumbline.probe.RecordingMode;
 import dev.plumbline.report.AlertFormat;
 import dev.plumbline.report.AlertJson;
 import dev.plumbline.report.AlertText;
@@ -52,6 +50,13 @@ final class MonitorCommand implements Callable<Integer> {
 
     @Mixin
     private ProbeOptions probes;
+
+    @Option(
+            names = "--mode",
+            defaultValue = "edge",
+            description = "edge: only what is new leaves the guest, and calls are compared one by one (default);"
+                    + " full: every call does, and chains of calls are compared too")
+    private MonitorMode mode;
 
     @Option(
             names = "--for",
@@ -139,11 +144,11 @@ final class MonitorCommand implements Callable<Integer> {
             LinuxKernel kernel, Model model, AlertLog alerts, AlertResponse response, ErrorLines err, OrderlyEnd end)
             throws IOException {
         TracedKernel traced = probes.of(kernel).traced();
-        MonitorOutput output = new MonitorOutput(traced, model, alerts, response, err);
+        MonitorOutput output = new MonitorOutput(traced, model, mode, alerts, response, err);
         try (Guard _ = Guard.start(vm);
                 ModuleWatch modules = traced.watchModules()) {
-            Recording recording = new Recording(RecordingMode.EDGE, true);
-            new TraceRun(traced, modules, output, recording, err).follow(end::isAsked, Optional.ofNullable(forNanos));
+            new TraceRun(traced, modules, output, output.recording(), err)
+                    .follow(end::isAsked, Optional.ofNullable(forNanos));
         }
         return output.summary();
     }

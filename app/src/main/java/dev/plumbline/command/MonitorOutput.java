@@ -1,8 +1,6 @@
 package dev.plumbline.command;
 
 import dev.plumbline.callgraph.CallGraph;
-import dev.plumbline.extraction.EdgeBuilder;
-import dev.plumbline.extraction.TaskStructs;
 import dev.plumbline.extraction.TracedCode;
 import dev.plumbline.kernel.FunctionTypes;
 import dev.plumbline.kernel.LinuxKernel;
@@ -13,9 +11,13 @@ import dev.plumbline.monitoring.AlertLog;
 import dev.plumbline.monitoring.CodeIntegrity;
 import dev.plumbline.monitoring.EdgeComparison;
 import dev.plumbline.monitoring.GeneratedCode;
+import dev.plumbline.monitoring.ModelEdges;
 import dev.plumbline.monitoring.NamedTailCalls;
+import dev.plumbline.monitoring.PathComparison;
 import dev.plumbline.probe.CallEventSink;
 import dev.plumbline.probe.ProbeEngine;
+import dev.plumbline.probe.Recording;
+import dev.plumbline.probe.RecordingMode;
 import dev.plumbline.report.MonitorSummary;
 import java.util.function.Consumer;
 
@@ -29,15 +31,23 @@ final class MonitorOutput implements TraceOutput {
     private final GeneratedCode own;
     private final FunctionTypes types;
     private final NamedTailCalls tails;
-    private final EdgeBuilder edges;
+    private final TraceOutput calls;
+    private final Recording recording;
     private final CodeIntegrity integrity;
     private long nextLookNanos = System.nanoTime();
+    private long known;
     private boolean isPaused;
     private MonitorSummary summary;
 
     /// @param traced as it is before any probe is set
     /// @param log takes lines about what cannot be watched
-    MonitorOutput(TracedKernel traced, Model model, AlertLog alerts, AlertResponse response, Consumer<String> log)
+    MonitorOutput(
+            TracedKernel traced,
+            Model model,
+            MonitorMode mode,
+            AlertLog alerts,
+            AlertResponse response,
+            Consumer<String> log)
             throws GuestException {
         LinuxKernel kernel = traced.kernel();
         CallGraph graph = traced.code().graph();
@@ -49,7 +59,17 @@ final class MonitorOutput implements TraceOutput {
         types.look().forEach(log);
         this.own = new GeneratedCode(kernel);
         EdgeComparison comparison = new EdgeComparison(model, types::of, own, tails, this::raise);
-        this.edges = new EdgeBuilder(traced.code(), traced.calls(), new TaskStructs(kernel), comparison);
+        this.calls = switch (mode) {
+            case edge -> new ComparedEdges(traced, comparison);
+            case full -> new ComparedFlows(traced, comparison, new PathComparison(model, this::raise));
+        };
+        this.recording = switch (mode) {
+            case edge -> {
+                ModelEdges edges = new ModelEdges(model, comparison, traced.code(), traced.sites());
+                yield new Recording(RecordingMode.EDGE, true, false, edges.known(traced.calls()));
+            }
+            case full -> new Recording(RecordingMode.FULL, true);
+        };
         this.integrity = new CodeIntegrity(kernel, graph, this::raise);
     }
 
@@ -57,19 +77,25 @@ final class MonitorOutput implements TraceOutput {
         alerts.raise(alert).ifPresent(response::raised);
     }
 
+    /// What the probes are to do.
+    Recording recording() {
+        return recording;
+    }
+
     @Override
     public CallEventSink sink() {
-        return edges;
+        return calls.sink();
     }
 
     @Override
     public void settle() {
-        // Edges do not wait for each other.
+        calls.settle();
     }
 
     @Override
     public void look(ProbeEngine engine) throws GuestException {
         own.look();
+        known = engine.knownEdgeCount();
         if (System.nanoTime() - nextLookNanos >= 0) {
             integrity.look(engine.written());
             nextLookNanos = System.nanoTime() + LOOK_NANOS;
@@ -85,19 +111,20 @@ final class MonitorOutput implements TraceOutput {
     @Override
     public void codeChanged(TracedCode now) throws GuestException {
         types.look().forEach(log);
-        edges.codeChanged(now);
+        calls.codeChanged(now);
         tails.codeChanged(now.graph());
         integrity.codeChanged(now.graph());
     }
 
     @Override
     public long eventCount() {
-        return edges.eventCount();
+        return calls.eventCount();
     }
 
     @Override
     public void end(long dropped, double seconds) {
-        summary = MonitorSummary.of(edges.eventCount(), dropped, alerts, seconds);
+        calls.end(dropped, seconds);
+        summary = MonitorSummary.of(calls.eventCount(), dropped, alerts, seconds, known);
     }
 
     /// What came of it, when it has ended.

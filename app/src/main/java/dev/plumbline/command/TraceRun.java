@@ -47,7 +47,7 @@ final class TraceRun {
                 traced.sites(),
                 recording,
                 recording.checksIndirect() ? traced.code().graph().indirectSites() : List.of())) {
-            log.accept("%,d probes are set%s; tracing".formatted(engine.siteCount(), checked(engine)));
+            log.accept("%,d probes are set%s%s; tracing".formatted(engine.siteCount(), checked(engine), known(engine)));
             tellLeftOut(engine);
             long start = System.nanoTime();
             while (!isEnough.getAsBoolean()
@@ -114,6 +114,12 @@ final class TraceRun {
                         engine.uncheckedThunkCount(),
                         engine.uncheckedSiteCount(),
                         engine.awaitedSiteCount());
+    }
+
+    private String known(ProbeEngine engine) {
+        int known = engine.knownEdgeCount();
+        int others = recording.known().size() - known;
+        return known == 0 ? "" : "; %,d edges are known, %,d found no room".formatted(known, others);
     }
 
     private void tellLeftOut(ProbeEngine engine) {

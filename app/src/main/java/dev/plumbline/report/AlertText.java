@@ -123,12 +123,14 @@ public final class AlertText implements AlertFormat {
         for (Map.Entry<Severity, Long> each : summary.alerts().entrySet()) {
             counts.add("%,d %s".formatted(each.getValue(), each.getKey().name().toLowerCase(Locale.ROOT)));
         }
-        return "# alerts: %s; raised again %,d times; %,d events in %.1f s, %s\n"
+        String known = summary.known() == 0 ? "" : "; %,d edges were known from the start".formatted(summary.known());
+        return "# alerts: %s; raised again %,d times; %,d events in %.1f s, %s%s\n"
                 .formatted(
                         String.join(", ", counts),
                         summary.repeated(),
                         summary.events(),
                         summary.seconds(),
-                        summary.dropped() == 0 ? "none lost" : "%,d lost".formatted(summary.dropped()));
+                        summary.dropped() == 0 ? "none lost" : "%,d lost".formatted(summary.dropped()),
+                        known);
     }
 }

@@ -14,13 +14,15 @@ import java.util.Map;
 /// @param alerts how many alerts that differ were raised, by severity
 /// @param repeated how often alerts were raised again
 /// @param seconds how long was monitored
-public record MonitorSummary(long events, long dropped, Map<Severity, Long> alerts, long repeated, double seconds) {
+/// @param known edges that the guest knew to be normal from the start, and did not tell
+public record MonitorSummary(
+        long events, long dropped, Map<Severity, Long> alerts, long repeated, double seconds, long known) {
 
     private static final List<Severity> GRAVEST_FIRST =
             List.of(Severity.values()).reversed();
 
     /// With the counts of a log.
-    public static MonitorSummary of(long events, long dropped, AlertLog log, double seconds) {
+    public static MonitorSummary of(long events, long dropped, AlertLog log, double seconds, long known) {
         Map<Severity, Long> alerts = new LinkedHashMap<>();
         long times = 0;
         long first = 0;
@@ -29,7 +31,7 @@ public record MonitorSummary(long events, long dropped, Map<Severity, Long> aler
             first += log.count(severity);
             times += log.times(severity);
         }
-        return new MonitorSummary(events, dropped, alerts, times - first, seconds);
+        return new MonitorSummary(events, dropped, alerts, times - first, seconds, known);
     }
 
     /// How many alerts that differ were graver than [Severity#LOW].
@@ -49,6 +51,7 @@ public record MonitorSummary(long events, long dropped, Map<Severity, Long> aler
                 "dropped", dropped,
                 "seconds", seconds,
                 "alerts", counts,
-                "repeated", repeated);
+                "repeated", repeated,
+                "known", known);
     }
 }

@@ -73,7 +73,7 @@ class AlertFileTest {
     void whatWasWrittenInPartIsGoneOnWith() {
         CrampedChannel channel = new CrampedChannel();
         AlertFile file = new AlertFile("a disk", () -> channel, JSON);
-        MonitorSummary summary = new MonitorSummary(1, 2, Map.of(), 3, 4);
+        MonitorSummary summary = new MonitorSummary(1, 2, Map.of(), 3, 4, 5);
         file.endWith(summary);
         untilItSucceeds(() -> file.tell(RaisedAlerts.of("one")));
         untilItSucceeds(() -> file.tell(RaisedAlerts.of("two")));

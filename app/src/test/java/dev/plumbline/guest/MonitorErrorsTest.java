@@ -86,6 +86,8 @@ class MonitorErrorsTest {
                 .failed(2);
         CommandRun.of("monitor", "nobody", "--model", model, "--on-alert-from", "grave")
                 .failed(2);
+        CommandRun.of("monitor", "nobody", "--model", model, "--mode", "lossless")
+                .failed(2);
         assertThat(CommandRun.of("monitor", "nobody", "--model", model, "--on-alert", "puase")
                         .failed(2)
                         .err())

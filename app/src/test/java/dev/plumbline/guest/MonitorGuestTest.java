@@ -145,6 +145,7 @@ class MonitorGuestTest {
         }
         JsonNode summary = findings.removeLast().path("summary");
         assertThat(summary.path("alerts").path("high").asInt()).isPositive();
+        assertThat(summary.path("known").asInt()).isPositive();
         assertThat(findings).allSatisfy(finding -> {
             REQUIRED.forEach(field -> assertThat(finding.has(field)).as(field).isTrue());
             assertThat(finding.path("class_uid").asInt()).isEqualTo(2004);

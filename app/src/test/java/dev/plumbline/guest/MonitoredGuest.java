@@ -8,7 +8,6 @@ import dev.plumbline.extraction.FunctionSelection;
 import dev.plumbline.extraction.ModuleWatch;
 import dev.plumbline.extraction.TaskStructs;
 import dev.plumbline.extraction.TracedCode;
-import dev.plumbline.kernel.CodeRegion;
 import dev.plumbline.kernel.FrameSizes;
 import dev.plumbline.kernel.FunctionTypes;
 import dev.plumbline.kernel.KernelCode;
@@ -22,7 +21,9 @@ import dev.plumbline.monitoring.Alert;
 import dev.plumbline.monitoring.CodeIntegrity;
 import dev.plumbline.monitoring.EdgeComparison;
 import dev.plumbline.monitoring.GeneratedCode;
+import dev.plumbline.monitoring.ModelEdges;
 import dev.plumbline.monitoring.NamedTailCalls;
+import dev.plumbline.probe.KnownEdge;
 import dev.plumbline.probe.ProbeJournal;
 import dev.plumbline.probe.Recording;
 import dev.plumbline.probe.RecordingMode;
@@ -33,19 +34,16 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.stream.Collectors;
 
 /// A guest in edge mode, whose calls are compared with a model and whose code is looked after. For one thread.
 final class MonitoredGuest implements AutoCloseable {
     private static final long LOOK_NANOS = 500_000_000L;
-    private static final long PATIENCE_NANOS = 60_000_000_000L;
+    private static final long LONGEST_JOINING_NANOS = 30_000_000_000L;
 
     private final Machine machine;
     private final Map<String, Alert> alerts = new LinkedHashMap<>();
@@ -56,15 +54,15 @@ final class MonitoredGuest implements AutoCloseable {
     private final CodeIntegrity integrity;
     private final ModuleWatch watch;
     private final InlineEngine engine;
-    private volatile Set<String> modules = Set.of();
     private long nextLook = System.nanoTime();
+    private volatile int joinCount;
 
     /// Work in the guest.
     interface Work {
         void run() throws Exception;
     }
 
-    private MonitoredGuest(Machine machine, Model model, Path directory) throws GuestException {
+    private MonitoredGuest(Machine machine, Model model, boolean knowsModel, Path directory) throws GuestException {
         this.machine = machine;
         LinuxKernel kernel = LinuxKernel.open(machine);
         KernelCode code = kernel.code();
@@ -76,25 +74,34 @@ final class MonitoredGuest implements AutoCloseable {
         types = kernel.functionTypes();
         assertThat(types.look()).isEmpty();
         EdgeComparison comparison = new EdgeComparison(model, types::of, own, tails, this::keep);
-        edges = new EdgeBuilder(TracedCode.of(graph, calls, frames), calls, new TaskStructs(kernel), comparison);
+        TracedCode traced = TracedCode.of(graph, calls, frames);
+        edges = new EdgeBuilder(traced, calls, new TaskStructs(kernel), comparison);
         integrity = new CodeIntegrity(kernel, graph, this::keep);
         watch = new ModuleWatch(
                 kernel,
                 code,
                 now -> FunctionSelection.all(now, calls),
                 (now, functions) -> TracedCode.of(now, calls, functions.functions(), frames));
+        List<Long> sites = ProbeSites.every(kernel);
+        List<KnownEdge> known = knowsModel ? new ModelEdges(model, comparison, traced, sites).known(calls) : List.of();
         engine = InlineEngine.arm(
                 kernel,
                 new ProbeJournal(directory.resolve("journal"), kernel.identity().bootMark()),
-                ProbeSites.every(kernel),
-                new Recording(RecordingMode.EDGE, true),
+                sites,
+                new Recording(RecordingMode.EDGE, true, false, known),
                 graph.indirectSites());
     }
 
     static MonitoredGuest start(GuestUnderTest guest, Model model, Path directory) throws IOException {
+        return start(guest, model, true, directory);
+    }
+
+    /// @param knowsModel whether the guest knows from the start what is normal, and does not tell it
+    static MonitoredGuest start(GuestUnderTest guest, Model model, boolean knowsModel, Path directory)
+            throws IOException {
         Machine machine = QemuMachine.attach(guest.guest().qmpSocket());
         try {
-            return new MonitoredGuest(machine, model, directory);
+            return new MonitoredGuest(machine, model, knowsModel, directory);
         } catch (IOException e) {
             machine.close();
             throw e;
@@ -103,17 +110,6 @@ final class MonitoredGuest implements AutoCloseable {
 
     private void keep(Alert alert) {
         alerts.putIfAbsent(alert.key(), alert);
-    }
-
-    /// Waits until a module that has come or gone has joined or left. Not for the thread that looks.
-    void await(String module, boolean isThere) throws InterruptedException {
-        long deadline = System.nanoTime() + PATIENCE_NANOS;
-        while (modules.contains(module) != isThere) {
-            assertThat(System.nanoTime())
-                    .as("waited for %s, there were %s", module, modules)
-                    .isLessThan(deadline);
-            Thread.sleep(20);
-        }
     }
 
     /// The alerts, each once, that are raised while the guest does something.
@@ -135,6 +131,27 @@ final class MonitoredGuest implements AutoCloseable {
         return new ArrayList<>(alerts.values());
     }
 
+    /// Loads or unloads a module and waits until its functions have probes, or none any more. While [#during] runs.
+    void untilJoined(Work change) throws Exception {
+        int before = joinCount;
+        change.run();
+        long deadline = System.nanoTime() + LONGEST_JOINING_NANOS;
+        while (joinCount == before) {
+            assertThat(System.nanoTime()).as("modules joined").isLessThan(deadline);
+            Thread.sleep(20);
+        }
+    }
+
+    /// How many edges have left the guest.
+    long eventCount() {
+        return edges.eventCount();
+    }
+
+    /// How many the guest knows from the start.
+    int knownEdgeCount() {
+        return engine.knownEdgeCount();
+    }
+
     private void turn() throws Exception {
         own.look();
         long events = engine.poll(edges);
@@ -145,10 +162,7 @@ final class MonitoredGuest implements AutoCloseable {
             tails.codeChanged(changed.get().graph());
             integrity.codeChanged(changed.get().graph());
             watch.join();
-            modules = changed.get().graph().regions().stream()
-                    .map(CodeRegion::owner)
-                    .filter(Objects::nonNull)
-                    .collect(Collectors.toSet());
+            joinCount++;
         }
         if (System.nanoTime() - nextLook >= 0) {
             integrity.look(engine.written());

@@ -163,9 +163,9 @@ class AlertFormatsTest {
     @Test
     void summariesCountWhatIsGraverThanLow() throws IOException {
         Map<Severity, Long> counts = Map.of(Severity.LOW, 7L, Severity.MEDIUM, 1L, Severity.CRITICAL, 2L);
-        MonitorSummary summary = new MonitorSummary(9, 8, counts, 6, 2.5);
+        MonitorSummary summary = new MonitorSummary(9, 8, counts, 6, 2.5, 4);
         assertThat(summary.graveCount()).isEqualTo(3);
-        assertThat(new MonitorSummary(0, 0, Map.of(Severity.LOW, 7L), 0, 1).graveCount())
+        assertThat(new MonitorSummary(0, 0, Map.of(Severity.LOW, 7L), 0, 1, 0).graveCount())
                 .isZero();
         JsonNode json =
                 new ObjectMapper().readTree(new AlertJson("a").summary(summary)).at("/summary");
@@ -173,5 +173,6 @@ class AlertFormatsTest {
         assertThat(json.at("/dropped").asLong()).isEqualTo(8);
         assertThat(json.at("/seconds").asDouble()).isEqualTo(2.5);
         assertThat(json.at("/alerts/critical").asLong()).isEqualTo(2);
+        assertThat(json.at("/known").asLong()).isEqualTo(4);
     }
 }

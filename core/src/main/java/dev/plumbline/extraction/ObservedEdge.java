@@ -2,8 +2,7 @@ package dev.plumbline.extraction;
 
 /// A call that was seen for the first time, by names.
 ///
-/// @param context name of the system call it was made in; `interrupt`, `exception` or `kernel thread` where there is
-///   none, `indirect call` where that is not known
+/// @param context name of the system call it was made in; where there is none, what was under way instead
 /// @param inSystemCall whether the context is a system call
 /// @param caller symbol and offset of the return address
 /// @param function the function that was entered; for an unknown one the place, as [FlowNames] has it
@@ -29,6 +28,23 @@ public record ObservedEdge(
         long returnAddress,
         TaskIdentity task,
         int cpu) {
+    public static final String INTERRUPT = "interrupt";
+    public static final String EXCEPTION = "exception";
+    public static final String KERNEL_THREAD = "kernel thread";
+
+    /// Of a call through a pointer, in edge mode: anything.
+    static final String SOME_INDIRECT_CALL = "indirect call";
+
+    /// Of a flow whose beginning was not seen, or that is not whole: anything.
+    static final String UNKNOWN = "unknown";
+
+    /// Before the number of a system call of the 32-bit table, or its name.
+    public static final String NUMBERED_32 = "32-bit system call ";
+
+    /// Whether it is known what the call was made in.
+    public boolean isContextKnown() {
+        return !context.equals(SOME_INDIRECT_CALL) && !context.equals(UNKNOWN);
+    }
 
     /// Whether one part of the kernel's entry code hands a system call to another. It tells no more than that there was
     /// a system call, and is in no flow: these begin with the system call's own function.

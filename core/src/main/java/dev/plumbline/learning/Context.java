@@ -9,7 +9,6 @@ import dev.plumbline.extraction.ObservedEdge;
 /// @param name the system call as the kernel calls it (`newstat`), or the family of threads; empty for
 ///   the others
 public record Context(ContextKind kind, String name) implements Comparable<Context> {
-    private static final String NUMBERED_32 = "32-bit system call ";
     private static final String PREFIX_END = "_sys_";
 
     /// The context of a flow.
@@ -34,14 +33,14 @@ public record Context(ContextKind kind, String name) implements Comparable<Conte
     /// empty here.
     public static Context of(ObservedEdge edge) {
         if (edge.inSystemCall()) {
-            return edge.context().startsWith(NUMBERED_32)
+            return edge.context().startsWith(ObservedEdge.NUMBERED_32)
                     ? new Context(ContextKind.SYSTEM_CALL_32, "")
                     : new Context(ContextKind.SYSTEM_CALL, edge.context());
         }
         return switch (edge.context()) {
-            case "interrupt" -> new Context(ContextKind.INTERRUPT, "");
-            case "exception" -> new Context(ContextKind.EXCEPTION, "");
-            case "kernel thread" ->
+            case ObservedEdge.INTERRUPT -> new Context(ContextKind.INTERRUPT, "");
+            case ObservedEdge.EXCEPTION -> new Context(ContextKind.EXCEPTION, "");
+            case ObservedEdge.KERNEL_THREAD ->
                 new Context(ContextKind.KERNEL_THREAD, family(edge.task().comm()));
             default -> new Context(ContextKind.OTHER, "");
         };

@@ -1,12 +1,19 @@
 package dev.plumbline.learning;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 
 /// What is normal in one context. Immutable and safe for threads.
 public final class ContextModel {
+    /// Above the outermost functions.
+    public static final int ROOT = -2;
+
+    /// A function that was not seen where it was looked for.
+    public static final int NO_NODE = ItemTable.NONE;
+
     private final ModelTables tables;
     private final int context;
     private final int[] functions;
@@ -64,21 +71,45 @@ public final class ContextModel {
                 && tables.items(Method.EDGE).find(ModelTables.edgeKey(context, place, name)) != ItemTable.NONE;
     }
 
+    /// The node of the calling context tree that stands for a function below another node, a number of this model's;
+    /// [#NO_NODE] if the function was never seen to run there.
+    ///
+    /// @param parent the caller's node; [#ROOT] for outermost functions
+    public int node(int parent, String function) {
+        int name = tables.names.find(function);
+        int above = parent == ROOT ? context : ModelTables.FIRST_NODE + parent;
+        return name == NameTable.NONE ? NO_NODE : tables.items(Method.PATH).find(ModelTables.pathKey(above, name));
+    }
+
     /// How far a chain of calls is known: the number of its functions, from the outermost on, that were
     /// seen to run one below the other in this context.
     public int knownDepth(List<String> path) {
-        int parent = context;
+        int node = ROOT;
         for (int depth = 0; depth < path.size(); depth++) {
-            int name = tables.names.find(path.get(depth));
-            int node = name == NameTable.NONE
-                    ? ItemTable.NONE
-                    : tables.items(Method.PATH).find(ModelTables.pathKey(parent, name));
-            if (node == ItemTable.NONE) {
+            node = node(node, path.get(depth));
+            if (node == NO_NODE) {
                 return depth;
             }
-            parent = ModelTables.FIRST_NODE + node;
         }
         return path.size();
+    }
+
+    /// The nodes that every flow has shown, callers before what they call.
+    public int[] constantNodes() {
+        ItemTable items = tables.items(Method.PATH);
+        return Arrays.stream(paths)
+                .filter(item -> items.flows[item] == flowCount())
+                .toArray();
+    }
+
+    /// The functions from the outermost to a node's own.
+    public List<String> path(int node) {
+        ItemTable items = tables.items(Method.PATH);
+        List<String> path = new ArrayList<>();
+        for (int item = node; item >= 0; item = ModelTables.parentOf(items.keys[item]) - ModelTables.FIRST_NODE) {
+            path.addFirst(tables.names.name(ModelTables.functionOf(items.keys[item])));
+        }
+        return path;
     }
 
     /// The functions that a place was seen to call through a pointer, in order of their names; empty if

@@ -2,6 +2,7 @@ package dev.plumbline.learning;
 
 import dev.plumbline.extraction.ObservedEdge;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -105,18 +106,21 @@ public final class Model {
     /// interrupts, all on the task's stack, bear the number of a system call, or none. Of 32-bit calls
     /// it knows no names: any of them will do.
     ///
-    /// The way into a system call ([ObservedEdge#isDispatch]) is in no flow, and always normal.
+    /// The way into a system call ([ObservedEdge#isDispatch]) is in no flow, and always normal. Of an edge
+    /// whose context is not known any will do.
     public boolean knows(ObservedEdge edge) {
-        if (edge.isDispatch()) {
-            return true;
-        }
-        Context own = Context.of(edge);
-        for (ContextModel each : modelsFor(own)) {
-            if (each.knowsEdge(edge.caller(), edge.function())) {
-                return true;
-            }
-        }
-        return false;
+        return edge.isDispatch()
+                || modelsFor(edge).stream().anyMatch(each -> each.knowsEdge(edge.caller(), edge.function()));
+    }
+
+    /// Whether the function of such an edge was seen to run in its context, or in one that can look like it
+    /// there.
+    public boolean knowsFunction(ObservedEdge edge) {
+        return modelsFor(edge).stream().anyMatch(each -> each.knowsFunction(edge.function()));
+    }
+
+    private Collection<ContextModel> modelsFor(ObservedEdge edge) {
+        return edge.isContextKnown() ? modelsFor(Context.of(edge)) : contexts().values();
     }
 
     /// The models that what edge mode says of this context may be of: the context's first, then those of

@@ -81,6 +81,14 @@ public final class EdgeComparison implements ObservedEdge.Sink {
         this.sink = sink;
     }
 
+    /// Whether there is nothing to say of a call, whenever it is made.
+    public boolean isNormal(ObservedEdge edge) {
+        return switch (edge.reach()) {
+            case UNKNOWN_FUNCTION, UNKNOWN_CALLER, IMPOSSIBLE -> false;
+            case DIRECT, POINTER, UNSEEN -> model.knows(edge);
+        };
+    }
+
     @Override
     public void edge(ObservedEdge edge) {
         switch (edge.reach()) {
@@ -162,7 +170,7 @@ public final class EdgeComparison implements ObservedEdge.Sink {
     }
 
     private void possible(ObservedEdge edge) {
-        if (model.knows(edge) || edge.isDispatch()) {
+        if (model.knows(edge)) {
             return;
         }
         Optional<String> stranger = stranger(edge.function()).or(() -> stranger(edge.caller()));
@@ -242,7 +250,7 @@ public final class EdgeComparison implements ObservedEdge.Sink {
 
     private void news(ObservedEdge edge) {
         accept(edge);
-        Detector detector = learnt.hasFunction(edge.function()) ? Detector.EDGE : Detector.SET;
+        Detector detector = model.knowsFunction(edge) ? Detector.EDGE : Detector.SET;
         raise(
                 edge,
                 Severity.LOW,
@@ -263,13 +271,12 @@ public final class EdgeComparison implements ObservedEdge.Sink {
     // Of a hook the function that is passed over is what a person looks for.
     private void raise(ObservedEdge edge, Severity severity, Detector detector, String title, Evidence evidence) {
         String hooked = evidence.expected().isEmpty() ? edge.function() : evidence.expected();
-        boolean isKnownContext = !edge.context().equals("indirect call");
         sink.alert(new Alert(
                 severity,
                 detector,
                 title,
                 severity == Severity.LOW ? edge.function() : hooked,
-                isKnownContext ? Optional.of(Context.of(edge)) : Optional.empty(),
+                edge.isContextKnown() ? Optional.of(Context.of(edge)) : Optional.empty(),
                 Optional.of(edge.task()),
                 List.of(edge.caller(), edge.function()),
                 List.of(evidence)));

@@ -15,7 +15,6 @@ import java.util.TreeSet;
 /// What a model knows whatever the context. Immutable.
 final class LearntCalls {
     private final Map<String, Set<String>> targets = new HashMap<>();
-    private final Set<String> functions = new HashSet<>();
     private final Set<String> modules = new HashSet<>();
     private final Set<Context> contexts = new HashSet<>();
 
@@ -23,7 +22,6 @@ final class LearntCalls {
         for (ContextModel context : model.contexts().values()) {
             contexts.add(context.context());
             for (LearntFunction function : context.functions()) {
-                functions.add(function.name());
                 module(function.name()).ifPresent(modules::add);
             }
             for (LearntEdge edge : context.edges()) {
@@ -37,11 +35,6 @@ final class LearntCalls {
     /// The functions that a place was seen to call through a pointer; empty if it never did.
     Set<String> targets(String site) {
         return targets.getOrDefault(site, Set.of());
-    }
-
-    /// Whether a function was seen to run.
-    boolean hasFunction(String function) {
-        return functions.contains(function);
     }
 
     /// Whether anything of a module was seen to run.

@@ -21,9 +21,7 @@ public interface CallEventSink {
     /// @param site address of the probe site
     /// @param returnAddress where the function was to return to
     /// @param task the current task: address of its `struct task_struct`
-    /// @param systemCall number of the system call that the task is in, 0x2000 more for one of the 32-bit
-    ///   table; -1 in what came from user mode without one, -2 on an interrupt's stack, -3 in a kernel
-    ///   thread, -4 for a number that no call has
+    /// @param systemCall number of the system call that the task is in, or what [EdgeContext] has for it
     void edge(int cpu, long site, long returnAddress, long task, int systemCall);
 
     /// A call or jump through a pointer led to what has no probe. An engine that checks them tells of a target at least

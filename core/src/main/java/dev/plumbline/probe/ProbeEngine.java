@@ -15,6 +15,9 @@ public interface ProbeEngine extends AutoCloseable {
     /// How many probes are set now.
     int siteCount();
 
+    /// How many edges of [Recording#known] are not told: the others there was no room for, and they are told like any.
+    int knownEdgeCount();
+
     /// How many places hold no probe now because the guest's own tracer uses them. Probes are set there when it
     /// has done.
     int leftOutCount();

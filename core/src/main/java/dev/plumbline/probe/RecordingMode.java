@@ -10,8 +10,8 @@ public enum RecordingMode {
     /// second is waited for no longer; what is overwritten then is counted.
     LOSSLESS,
 
-    /// Each combination of function, place of the call and system call once, or a few times: the guest remembers some
-    /// hundred thousand, and reports again what it has forgotten. When events are lost it forgets them all, so that
-    /// nothing new stays unseen.
+    /// Each combination of function, place of the call and system call once, or a few times: the guest remembers
+    /// some hundred thousand, and reports again what it has forgotten. When events are lost, and when modules come
+    /// or go, it forgets all but [Recording#known], so that nothing new stays unseen.
     EDGE
 }

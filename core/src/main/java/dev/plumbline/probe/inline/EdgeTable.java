@@ -6,7 +6,8 @@ import static dev.plumbline.x86.Register.RAX;
 import static dev.plumbline.x86.Register.RSP;
 
 import dev.plumbline.kernel.PerCpuPlaces;
-import dev.plumbline.machine.GuestException;
+import dev.plumbline.probe.EdgeContext;
+import dev.plumbline.probe.KnownEdge;
 import dev.plumbline.x86.Assembler;
 import dev.plumbline.x86.Condition;
 
@@ -24,6 +25,8 @@ import dev.plumbline.x86.Condition;
 /// numbers that no system call has share the row of one that is [#ROWS] apart, and then differ in nothing but that
 /// the kernel refuses them.
 ///
+/// What is in it from the start, and after it was found out of date, is an [EdgeTableImage]'s.
+///
 /// @param address virtual address of 2 MiB of zeros
 /// @param factor odd and random, so that no guest can arrange collisions beforehand
 record EdgeTable(long address, long factor) {
@@ -31,23 +34,12 @@ record EdgeTable(long address, long factor) {
     static final int ORDER = 9;
 
     private static final int WORD_BITS = 18;
+    static final int WORDS = 1 << WORD_BITS;
     private static final int ROW_WORDS_LOG2 = 8;
     private static final int ROWS = 1 << WORD_BITS - ROW_WORDS_LOG2;
     /// How far from where its row begins a word may lie: 64 KiB.
     private static final int REACH_BITS = 13;
-    private static final int BUCKET_WORDS = 4;
-
-    /// What stands for the system call where none is under way: for exceptions and interrupts that came from user mode
-    /// the kernel's own -1.
-    static final int INTERRUPT_STACK = -2;
-
-    static final int KERNEL_THREAD = -3;
-
-    /// A number that no system call has; the task asked for it all the same.
-    static final int NO_SUCH_CALL = -4;
-
-    /// Added to numbers of the 32-bit table.
-    static final int CALL_32 = 0x2000;
+    static final int BUCKET_WORDS = 4;
 
     private static final int HIGHEST_CALL = 0xfff;
 
@@ -65,6 +57,7 @@ record EdgeTable(long address, long factor) {
     // that the 64-bit table leaves out for good (arch/x86/entry/syscalls/syscall_64.tbl).
     private static final int SEGMENT_SHIFT = 5;
     private static final int INTERRUPT_ROW = 1;
+    private static final int KERNEL_THREAD_ROW = 0;
 
     /// Emits the question. Falls through where the edge is new, and it is known then; else goes on at `seen`. The
     /// return address to the site is on top of the stack, the function's behind it.
@@ -79,7 +72,7 @@ record EdgeTable(long address, long factor) {
         code.shiftLeft(R10, 32).loadInt(R11, RSP, 0).or(R10, R11);
         code.move(R11, factor).multiply(R11, R10).shiftRight(R11, 64 - REACH_BITS);
         code.shiftLeftInt(RAX, ROW_WORDS_LOG2).addInt(RAX, R11);
-        code.andInt(RAX, (1 << WORD_BITS) - BUCKET_WORDS).move(R11, address);
+        code.andInt(RAX, WORDS - BUCKET_WORDS).move(R11, address);
         code.compareWord(R11, RAX, R10).jump(Condition.EQUAL, "seen");
         code.address(RAX, R11, RAX);
         for (int way = 1; way < BUCKET_WORDS; way++) {
@@ -91,9 +84,37 @@ record EdgeTable(long address, long factor) {
         code.store(RAX, 0, R10).label("new");
     }
 
-    /// Forgets all that is known: something new may have been lost.
-    void clear(GuestText text) throws GuestException {
-        text.writeData(address, new byte[4096 << ORDER]);
+    /// Whether the recorder keeps such an edge at all.
+    static boolean isKept(KnownEdge edge) {
+        return edge.returnAddress() == (int) edge.returnAddress();
+    }
+
+    /// What tells an edge in its bucket: the low halves of its return address and of the address behind the site's
+    /// call.
+    static long word(KnownEdge edge) {
+        return edge.returnAddress() << 32 | edge.site() + InlineSites.BYTES & 0xffff_ffffL;
+    }
+
+    /// Where its bucket's first word is, counted in words. Exceptions in programs of 32 bits have a row of their own,
+    /// which none is given here.
+    ///
+    /// @throws IllegalArgumentException if no row is of its system call alone
+    int bucket(KnownEdge edge) {
+        long hash = word(edge) * factor >>> 64 - REACH_BITS;
+        return (row(edge.systemCall()) << ROW_WORDS_LOG2) + (int) hash & WORDS - BUCKET_WORDS;
+    }
+
+    private static int row(int systemCall) {
+        return switch (systemCall) {
+            case EdgeContext.KERNEL_THREAD -> KERNEL_THREAD_ROW;
+            case EdgeContext.INTERRUPT_STACK -> INTERRUPT_ROW;
+            case EdgeContext.NO_SUCH_CALL ->
+                throw new IllegalArgumentException("numbers that no call has are in many rows");
+            default ->
+                systemCall >= EdgeContext.CALL_32
+                        ? (USER_MODE << SEGMENT_SHIFT) + systemCall - EdgeContext.CALL_32
+                        : ((USER_MODE_64 | USER_MODE) << SEGMENT_SHIFT) + systemCall;
+        };
     }
 
     /// Emits the finding of the number that stands for the system call, whose low 16 bits are kept, into r11;
@@ -111,10 +132,10 @@ record EdgeTable(long address, long factor) {
         code.compare(R11, -1).jump(Condition.EQUAL, name);
         code.compare(R11, HIGHEST_CALL).jump(Condition.ABOVE_OR_EQUAL, name + " no call");
         code.testByte(RAX, CS_BELOW_TOP, USER_MODE_64).jump(Condition.NOT_EQUAL, name);
-        code.add(R11, CALL_32).jump(name);
-        code.label(name + " no call").moveInt(R11, NO_SUCH_CALL).jump(name);
-        code.label(name + " aside").moveInt(R11, INTERRUPT_STACK).jump(name);
-        code.label(name + " in a thread").moveInt(R11, KERNEL_THREAD);
+        code.add(R11, EdgeContext.CALL_32).jump(name);
+        code.label(name + " no call").moveInt(R11, EdgeContext.NO_SUCH_CALL).jump(name);
+        code.label(name + " aside").moveInt(R11, EdgeContext.INTERRUPT_STACK).jump(name);
+        code.label(name + " in a thread").moveInt(R11, EdgeContext.KERNEL_THREAD);
         code.label(name);
     }
 }

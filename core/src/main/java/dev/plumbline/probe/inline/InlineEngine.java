@@ -208,7 +208,7 @@ public final class InlineEngine implements ProbeEngine {
         Loan.clear(text, changes.blocks());
         // Whatever the guest could spare is in the journal; now it must be enough.
         RingMemory.verify(kernel, changes, cpuCount(), Rings.ORDER, tables);
-        rings = Rings.place(kernel, text, changes, recording.mode());
+        rings = Rings.place(kernel, text, changes, recording);
         if (checks.orders().length > 0) {
             int currentTask = kernel.perCpuPlaces().currentTask();
             checks.start(
@@ -360,6 +360,11 @@ public final class InlineEngine implements ProbeEngine {
     @Override
     public int siteCount() {
         return sites.armedCount();
+    }
+
+    @Override
+    public int knownEdgeCount() {
+        return rings.knownEdgeCount();
     }
 
     @Override

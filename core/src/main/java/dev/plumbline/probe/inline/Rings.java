@@ -6,6 +6,7 @@ import dev.plumbline.machine.GuestException;
 import dev.plumbline.probe.CallEventSink;
 import dev.plumbline.probe.ProbeJournal.Block;
 import dev.plumbline.probe.ProbeJournal.Changes;
+import dev.plumbline.probe.Recording;
 import dev.plumbline.probe.RecordingMode;
 import dev.plumbline.x86.Assembler;
 import java.security.SecureRandom;
@@ -29,7 +30,7 @@ final class Rings {
     private final List<RingReader> readers = new ArrayList<>();
     private final Assembler code;
     private final RingLimits limits;
-    private final Optional<EdgeTable> edges;
+    private final Optional<EdgeTableImage> edges;
     private Reservation slots;
     private long lostBefore;
 
@@ -39,7 +40,7 @@ final class Rings {
             PerCpu perCpu,
             Counters counters,
             long area,
-            Optional<EdgeTable> edges) {
+            Optional<EdgeTableImage> edges) {
         this.text = text;
         this.mode = mode;
         this.perCpu = perCpu;
@@ -62,11 +63,14 @@ final class Rings {
     /// Places the recorder.
     ///
     /// @param changes says what was lent: the tables of [#tableOrders] first, the rings last
-    static Rings place(LinuxKernel kernel, GuestText text, Changes changes, RecordingMode mode) throws GuestException {
+    static Rings place(LinuxKernel kernel, GuestText text, Changes changes, Recording recording) throws GuestException {
+        RecordingMode mode = recording.mode();
         Counters counters = new Counters(changes.perCpu().getFirst().pointer());
         List<Block> blocks = changes.blocks();
-        Optional<EdgeTable> edges = mode == RecordingMode.EDGE
-                ? Optional.of(new EdgeTable(blocks.getFirst().address(), new SecureRandom().nextLong() | 1))
+        Optional<EdgeTableImage> edges = mode == RecordingMode.EDGE
+                ? Optional.of(new EdgeTableImage(
+                        new EdgeTable(blocks.getFirst().address(), new SecureRandom().nextLong() | 1),
+                        recording.known()))
                 : Optional.empty();
         Rings rings = new Rings(text, mode, kernel.perCpu(), counters, changes.areaAddress(), edges);
         int cpus = kernel.perCpu().bases().length;
@@ -88,8 +92,9 @@ final class Rings {
                         mode));
             }
         }
+        forgetEdges();
         Optional<RingLimits> used = mode == RecordingMode.LOSSLESS ? Optional.of(limits) : Optional.empty();
-        slots = new Recorder(code, kernel.perCpuPlaces(), counters, BYTES_LOG2, edges, used)
+        slots = new Recorder(code, kernel.perCpuPlaces(), counters, BYTES_LOG2, edges.map(EdgeTableImage::table), used)
                 .emit(rings.stream().mapToLong(Block::address).toArray());
         byte[] bytes = code.assemble();
         text.writeCode(List.of(text.patch(limits.address(), bytes)));
@@ -130,11 +135,17 @@ final class Rings {
         text.writeData(limits.place(reader.cpu()), new Assembler(0).word(word).assemble());
     }
 
-    /// Has every edge be told again: code has come or gone, and what was known may be of what stood there before.
+    /// Has every edge be told again that was not known from the start: code has come or gone, and what was known may
+    /// be of what stood there before.
     void forgetEdges() throws GuestException {
         if (edges.isPresent()) {
-            edges.get().clear(text);
+            edges.get().write(text);
         }
+    }
+
+    /// How many edges are known from the start.
+    int knownEdgeCount() {
+        return edges.map(EdgeTableImage::edgeCount).orElse(0);
     }
 
     private void makeGood() throws GuestException {
