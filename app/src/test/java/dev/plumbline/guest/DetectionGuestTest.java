@@ -134,7 +134,8 @@ class DetectionGuestTest {
             // What stands where a module was is taken for that module's for a while.
             Thread.sleep(JOINING_MILLIS);
         }
-        changed(monitored, attack, () -> attack.load(modules));
+        attack.load(modules);
+        awaitModule(monitored, attack, true);
         String hooked = guest.guest().execChecked(attack.trigger());
         if (!attack.withoutIt().isEmpty()) {
             assertThat(hooked).as("what is seen of %s", attack).doesNotContain(attack.withoutIt());
@@ -142,17 +143,16 @@ class DetectionGuestTest {
         assertThat(attack.hits(guest.guest())).as("hits of %s", attack).isPositive();
         assertThat(guest.guest().execChecked("lsmod").contains(attack.module())).isNotEqualTo(attack.isHidden());
         Thread.sleep(JOINING_MILLIS);
-        changed(monitored, attack, () -> attack.unload(modules));
+        attack.unload(modules);
+        awaitModule(monitored, attack, false);
     }
 
-    // One that is on no list never joins.
-    private static void changed(MonitoredGuest monitored, AttackModule attack, MonitoredGuest.Work change)
-            throws Exception {
+    private static void awaitModule(MonitoredGuest monitored, AttackModule attack, boolean isThere)
+            throws InterruptedException {
         if (attack.isHidden()) {
-            change.run();
             Thread.sleep(JOINING_MILLIS);
         } else {
-            monitored.untilJoined(change);
+            monitored.await(attack.module(), isThere);
         }
     }
 

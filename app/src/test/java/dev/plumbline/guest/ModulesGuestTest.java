@@ -14,6 +14,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -75,7 +76,14 @@ class ModulesGuestTest {
         guest.guest().execChecked("modprobe dummy && modprobe 8021q");
         try (Machine machine = QemuMachine.attach(guest.secondMonitor())) {
             LinuxKernel kernel = LinuxKernel.open(machine);
-            for (String function : FUNCTIONS) {
+            SymbolTable symbols = kernel.symbols();
+            long[] functions = IntStream.range(0, symbols.size())
+                    .filter(symbol -> "8021q".equals(symbols.owner(symbol)))
+                    .filter(symbol -> FUNCTIONS.contains(symbols.name(symbol)))
+                    .mapToLong(symbols::address)
+                    .toArray();
+            assertThat(functions).hasSameSizeAs(FUNCTIONS);
+            for (long function : functions) {
                 while (!hasProbe(kernel, function)) {
                     assertThat(trace.process().isAlive()).isTrue();
                     Thread.sleep(50);
@@ -84,11 +92,9 @@ class ModulesGuestTest {
         }
     }
 
-    private static boolean hasProbe(LinuxKernel kernel, String function) throws GuestException {
+    private static boolean hasProbe(LinuxKernel kernel, long function) throws GuestException {
         byte[] start = new byte[CALL_BYTES + ENDBR_BYTES];
-        SymbolTable symbols = kernel.symbols();
-        long address = symbols.address(symbols.find(function).orElseThrow());
-        kernel.addressSpace().read(new VirtualAddress(address), MemorySegment.ofArray(start));
+        kernel.addressSpace().read(new VirtualAddress(function), MemorySegment.ofArray(start));
         return start[0] == CALL || start[ENDBR_BYTES] == CALL;
     }
 }

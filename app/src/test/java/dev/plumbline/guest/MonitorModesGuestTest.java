@@ -59,13 +59,17 @@ class MonitorModesGuestTest {
                 assertThat(knowing.knownEdgeCount()).isGreaterThan((int) told / 2);
                 assertThat(knowing.eventCount()).as("of %,d", told).isLessThan(told / 4);
                 List<Alert> attacked = knowing.during(() -> {
-                    knowing.untilJoined(() -> AttackModule.HIDE_FILE.load(modules));
+                    AttackModule.HIDE_FILE.load(modules);
+                    knowing.await(AttackModule.HIDE_FILE.module(), true);
                     guest.guest().execChecked(AttackModule.HIDE_FILE.trigger());
                 });
                 assertThat(grave(attacked))
                         .anyMatch(alert -> alert.severity() == Severity.HIGH
                                 && DetectionGuestTest.names(alert, AttackModule.HIDE_FILE));
-                knowing.during(() -> knowing.untilJoined(() -> AttackModule.HIDE_FILE.unload(modules)));
+                knowing.during(() -> {
+                    AttackModule.HIDE_FILE.unload(modules);
+                    knowing.await(AttackModule.HIDE_FILE.module(), false);
+                });
                 long before = knowing.eventCount();
                 knowing.during(() -> guest.guest().execChecked(LEARNT));
                 assertThat(knowing.eventCount() - before)

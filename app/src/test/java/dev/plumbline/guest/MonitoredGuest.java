@@ -8,6 +8,7 @@ import dev.plumbline.extraction.FunctionSelection;
 import dev.plumbline.extraction.ModuleWatch;
 import dev.plumbline.extraction.TaskStructs;
 import dev.plumbline.extraction.TracedCode;
+import dev.plumbline.kernel.CodeRegion;
 import dev.plumbline.kernel.FrameSizes;
 import dev.plumbline.kernel.FunctionTypes;
 import dev.plumbline.kernel.KernelCode;
@@ -34,16 +35,19 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Collectors;
 
 /// A guest in edge mode, whose calls are compared with a model and whose code is looked after. For one thread.
 final class MonitoredGuest implements AutoCloseable {
     private static final long LOOK_NANOS = 500_000_000L;
-    private static final long LONGEST_JOINING_NANOS = 30_000_000_000L;
+    private static final long PATIENCE_NANOS = 60_000_000_000L;
 
     private final Machine machine;
     private final Map<String, Alert> alerts = new LinkedHashMap<>();
@@ -54,8 +58,8 @@ final class MonitoredGuest implements AutoCloseable {
     private final CodeIntegrity integrity;
     private final ModuleWatch watch;
     private final InlineEngine engine;
+    private volatile Set<String> modules = Set.of();
     private long nextLook = System.nanoTime();
-    private volatile int joinCount;
 
     /// Work in the guest.
     interface Work {
@@ -112,6 +116,17 @@ final class MonitoredGuest implements AutoCloseable {
         alerts.putIfAbsent(alert.key(), alert);
     }
 
+    /// Waits until a module that has come or gone has joined or left. Not for the thread that looks.
+    void await(String module, boolean isThere) throws InterruptedException {
+        long deadline = System.nanoTime() + PATIENCE_NANOS;
+        while (modules.contains(module) != isThere) {
+            assertThat(System.nanoTime())
+                    .as("waited for %s, there were %s", module, modules)
+                    .isLessThan(deadline);
+            Thread.sleep(20);
+        }
+    }
+
     /// The alerts, each once, that are raised while the guest does something.
     List<Alert> during(Work work) throws Exception {
         alerts.clear();
@@ -129,17 +144,6 @@ final class MonitoredGuest implements AutoCloseable {
         nextLook = System.nanoTime();
         turn();
         return new ArrayList<>(alerts.values());
-    }
-
-    /// Loads or unloads a module and waits until its functions have probes, or none any more. While [#during] runs.
-    void untilJoined(Work change) throws Exception {
-        int before = joinCount;
-        change.run();
-        long deadline = System.nanoTime() + LONGEST_JOINING_NANOS;
-        while (joinCount == before) {
-            assertThat(System.nanoTime()).as("modules joined").isLessThan(deadline);
-            Thread.sleep(20);
-        }
     }
 
     /// How many edges have left the guest.
@@ -162,7 +166,10 @@ final class MonitoredGuest implements AutoCloseable {
             tails.codeChanged(changed.get().graph());
             integrity.codeChanged(changed.get().graph());
             watch.join();
-            joinCount++;
+            modules = changed.get().graph().regions().stream()
+                    .map(CodeRegion::owner)
+                    .filter(Objects::nonNull)
+                    .collect(Collectors.toSet());
         }
         if (System.nanoTime() - nextLook >= 0) {
             integrity.look(engine.written());

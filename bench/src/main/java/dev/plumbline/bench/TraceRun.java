@@ -4,69 +4,51 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/// A `plumbline trace` of all functions in a process of its own, as a user runs it. All flows are made; none is
-/// printed, since no task has the name that is asked for.
-final class TraceRun implements AutoCloseable {
+/// A `plumbline trace` of all functions. All flows are made; none is printed, since no task has the name that is asked
+/// for.
+final class TraceRun implements MeasuredRun {
     private final Path output = Files.createTempFile("plumbline-bench-", ".jsonl");
-    private final Process process;
-    private final BufferedReader says;
+    private final ProbedRun run;
 
     /// Starts it, and waits until the probes are set.
-    TraceRun(String plumbline, String vm, List<String> options) throws IOException {
-        List<String> command = new ArrayList<>(List.of(plumbline, "trace", vm, "--comm", "nobody"));
-        command.addAll(List.of("--format", "jsonl", "-o", output.toString()));
-        command.addAll(options);
-        process = new ProcessBuilder(command).start();
-        says = process.errorReader();
-        StringBuilder said = new StringBuilder();
-        for (String line = ""; !line.contains("probes are set"); ) {
-            line = says.readLine();
-            if (line == null) {
-                throw new IOException("plumbline trace ended: " + said);
-            }
-            said.append(line).append('\n');
-        }
+    TraceRun(String plumbline, String vm, List<String> options) throws IOException, InterruptedException {
+        List<String> arguments = new ArrayList<>(List.of("trace", vm, "--comm", "nobody"));
+        arguments.addAll(List.of("--format", "jsonl", "-o", output.toString()));
+        arguments.addAll(options);
+        run = new ProbedRun(plumbline, arguments);
     }
 
-    /// Seconds of a core that it has used so far.
-    double coreSeconds() throws IOException {
-        return CoreTime.seconds(process.pid());
+    @Override
+    public double coreSeconds() throws IOException {
+        return run.coreSeconds();
     }
 
-    /// Ends it as Ctrl-C does, and waits until the probes are out.
-    ///
-    /// @return its summary
-    JsonNode end() throws IOException, InterruptedException {
-        process.toHandle().destroy();
-        while (says.readLine() != null) {
-            // to its end
-        }
-        process.waitFor();
+    @Override
+    public JsonNode end() throws IOException, InterruptedException {
+        run.end();
         List<String> lines = Files.readAllLines(output);
         if (lines.isEmpty()) {
-            throw new IOException("plumbline trace left no summary");
+            throw new IOException("plumbline trace left no summary: " + run.everythingSaid());
         }
         return new ObjectMapper().readTree(lines.getLast()).path("summary");
     }
 
-    /// Whether a trace has an option.
-    static boolean has(String plumbline, String option) throws IOException {
-        Process help = new ProcessBuilder(plumbline, "trace", "--help").start();
-        try (BufferedReader lines = new BufferedReader(new InputStreamReader(help.getInputStream()))) {
+    /// Whether a command has an option.
+    static boolean has(String plumbline, String command, String option) throws IOException {
+        Process help = new ProcessBuilder(plumbline, command, "--help").start();
+        try (BufferedReader lines = help.inputReader()) {
             return lines.lines().toList().stream().anyMatch(line -> line.contains(option));
         }
     }
 
     @Override
     public void close() throws IOException {
-        process.toHandle().destroy();
-        process.onExit().join();
+        run.close();
         Files.deleteIfExists(output);
     }
 }

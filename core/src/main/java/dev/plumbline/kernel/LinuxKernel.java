@@ -115,6 +115,13 @@ public final class LinuxKernel {
         return consistently(this::readModules);
     }
 
+    /// The code that the kernel has made while it runs, as far as its own lists show it.
+    ///
+    /// @throws GuestException if guest memory cannot be read or makes no sense
+    public List<GeneratedRegion> generatedCode() throws GuestException {
+        return consistently(this::readGenerated);
+    }
+
     /// The modules that are neither being loaded nor unloaded, newest first.
     ///
     /// @throws GuestException if guest memory cannot be read or makes no sense
@@ -368,8 +375,16 @@ public final class LinuxKernel {
         for (KernelModule module : modules) {
             reader.addSymbols(module, all);
         }
-        new GeneratedSymbols(memory, symbols, btf, all).add();
+        for (GeneratedRegion region : readGenerated()) {
+            all.owner(region.owner());
+            all.add(region.start(), 't', region.name());
+        }
+        all.owner(null);
         return all.build();
+    }
+
+    private List<GeneratedRegion> readGenerated() throws GuestException {
+        return new GeneratedCodeReader(memory, symbols, btf).regions();
     }
 
     private List<KernelModule> readModules() throws GuestException {

@@ -126,6 +126,20 @@ public final class EdgeComparison implements ObservedEdge.Sink {
                     "module %s has come just now".formatted(module.get()),
                     new Evidence(edge.caller(), "", edge.function() + " of module " + module.get()));
         } else if (!isLoading(edge)) {
+            unlistedFunction(edge);
+        }
+    }
+
+    private void unlistedFunction(ObservedEdge edge) {
+        Optional<String> owner = own.generated(edge.entry());
+        if (owner.isPresent()) {
+            raise(
+                    edge,
+                    Severity.LOW,
+                    Detector.STATIC_RULE,
+                    "the kernel calls %s of the guest's own".formatted(owner.get()),
+                    new Evidence(edge.caller(), "", owner.get() + " at " + edge.function()));
+        } else {
             raise(
                     edge,
                     Severity.CRITICAL,

@@ -175,6 +175,14 @@ class EdgeComparisonTest {
         assertThat(alerts.getFirst().evidence().getFirst().found()).contains("0xffffc90000123000");
     }
 
+    @Test
+    void codeThatTheKernelHasMadeMayBeCalled() {
+        edges.indirect(0, 0xffffffffc0de0000L, kernel.returnAddress("__x64_sys_read", 1), TASK);
+        edges.indirect(0, 0xffffffffc0de1000L, kernel.returnAddress("__x64_sys_read", 1), TASK);
+        assertThat(alerts).extracting(Alert::severity).containsExactly(Severity.LOW, Severity.CRITICAL);
+        assertThat(alerts.getFirst().title()).contains("a BPF program");
+    }
+
     private void moduleRuns(String context, String caller, String function) {
         comparison.edge(new ObservedEdge(context, true, caller, function, true, true, Reach.POINTER, "", 1, 1, WHO, 0));
     }
