@@ -1,6 +1,7 @@
 package dev.plumbline.command;
 
 import dev.plumbline.kernel.LinuxKernel;
+import dev.plumbline.machine.Breakpoints;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Machine;
 import dev.plumbline.machine.Pausing;
@@ -32,15 +33,33 @@ final class DetachCommand implements Callable<Integer> {
     @Override
     public Integer call() throws GuestException {
         try (Machine machine = GuestNames.attach(vm)) {
+            // First: a guest that comes to a breakpoint which nobody waits for stands still.
+            boolean hadBreakpoints = removeBreakpoints(machine);
             LinuxKernel kernel = LinuxKernel.open(machine);
             ProbeJournal journal = ProbeJournals.of(kernel);
-            if (afterKill || journal.read().isPresent()) {
+            if (afterKill || hadBreakpoints || journal.read().isPresent()) {
                 endLeftPause(machine);
             }
-            boolean removed = InlineEngine.undo(kernel, journal);
-            spec.commandLine().getErr().println(removed ? "the probes are out" : "nothing of ours is in the guest");
+            if (InlineEngine.undo(kernel, journal)) {
+                say("the probes are out");
+            } else if (!hadBreakpoints) {
+                say("nothing of ours is in the guest");
+            }
         }
         return 0;
+    }
+
+    private boolean removeBreakpoints(Machine machine) throws GuestException {
+        Optional<Breakpoints> breakpoints = machine.capability(Breakpoints.class);
+        if (breakpoints.isEmpty() || !breakpoints.get().removeLeft()) {
+            return false;
+        }
+        say("the breakpoints are out");
+        return true;
+    }
+
+    private void say(String line) {
+        spec.commandLine().getErr().println(line);
     }
 
     // A run pauses the guest for milliseconds at a time; one that is killed just then leaves it paused.

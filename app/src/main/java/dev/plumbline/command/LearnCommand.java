@@ -109,7 +109,7 @@ final class LearnCommand implements Callable<Integer> {
             LearnOutput output =
                     new LearnOutput(choice.traced(), choice.systemCalls(), learner, keeper, progress, threshold);
             Recording recording = new Recording(mode.recording(), false);
-            new TraceRun(choice.traced(), modules, output, recording, progress::say)
+            new TraceRun(choice, modules, output, recording, progress::say)
                     .follow(() -> end.isAsked() || output.isEnough(), Optional.ofNullable(forNanos));
             print(output.summary());
             if (stableBelow != null && !output.isStable()) {

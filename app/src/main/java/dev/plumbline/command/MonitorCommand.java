@@ -143,11 +143,12 @@ final class MonitorCommand implements Callable<Integer> {
     private MonitorSummary watch(
             LinuxKernel kernel, Model model, AlertLog alerts, AlertResponse response, ErrorLines err, OrderlyEnd end)
             throws IOException {
-        TracedKernel traced = probes.of(kernel).traced();
+        ProbeOptions.Choice choice = probes.of(kernel);
+        TracedKernel traced = choice.traced();
         MonitorOutput output = new MonitorOutput(traced, model, mode, alerts, response, err);
         try (Guard _ = Guard.start(vm);
                 ModuleWatch modules = traced.watchModules()) {
-            new TraceRun(traced, modules, output, output.recording(), err)
+            new TraceRun(choice, modules, output, output.recording(), err)
                     .follow(end::isAsked, Optional.ofNullable(forNanos));
         }
         return output.summary();

@@ -94,6 +94,10 @@ final class TraceCommand implements Callable<Integer> {
         if (mode == TraceMode.edge && takesTimes) {
             throw new ParameterException(spec.commandLine(), "edges have no times: --times goes with full or lossless");
         }
+        if (probes.engine() == EngineChoice.trap && takesTimes) {
+            throw new ParameterException(
+                    spec.commandLine(), "the guest stands still at each trap: --times goes with --engine inline");
+        }
         probes.verify(spec);
     }
 
@@ -104,7 +108,7 @@ final class TraceCommand implements Callable<Integer> {
         try (Guard _ = Guard.start(vm);
                 ModuleWatch modules = traced.watchModules()) {
             TraceOutput output = output(traced, choice.systemCalls(), out);
-            new TraceRun(traced, modules, output, recording(), this::say)
+            new TraceRun(choice, modules, output, recording(), this::say)
                     .follow(end::isAsked, Optional.ofNullable(forNanos));
         } finally {
             out.flush();

@@ -6,7 +6,6 @@ import dev.plumbline.machine.GuestException;
 import dev.plumbline.probe.ProbeEngine;
 import dev.plumbline.probe.Recording;
 import dev.plumbline.probe.RecordingMode;
-import dev.plumbline.probe.inline.InlineEngine;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
@@ -20,7 +19,7 @@ final class TraceRun {
     private static final long EDGE_IDLE_NANOS = 20_000_000L;
     private static final long LOOK_NANOS = 1_000_000_000L;
 
-    private final TracedKernel traced;
+    private final ProbeOptions.Choice choice;
     private final ModuleWatch modules;
     private final TraceOutput output;
     private final Recording recording;
@@ -28,8 +27,13 @@ final class TraceRun {
     private int leftOut;
     private long lookedAt = System.nanoTime();
 
-    TraceRun(TracedKernel traced, ModuleWatch modules, TraceOutput output, Recording recording, Consumer<String> log) {
-        this.traced = traced;
+    TraceRun(
+            ProbeOptions.Choice choice,
+            ModuleWatch modules,
+            TraceOutput output,
+            Recording recording,
+            Consumer<String> log) {
+        this.choice = choice;
         this.modules = modules;
         this.output = output;
         this.recording = recording;
@@ -41,12 +45,8 @@ final class TraceRun {
     void follow(BooleanSupplier isEnough, Optional<Long> forNanos) throws GuestException {
         long dropped;
         double seconds;
-        try (ProbeEngine engine = InlineEngine.arm(
-                traced.kernel(),
-                ProbeJournals.of(traced.kernel()),
-                traced.sites(),
-                recording,
-                recording.checksIndirect() ? traced.code().graph().indirectSites() : List.of())) {
+        List<String> remarks;
+        try (ProbeEngine engine = choice.start(recording)) {
             log.accept("%,d probes are set%s%s; tracing".formatted(engine.siteCount(), checked(engine), known(engine)));
             tellLeftOut(engine);
             long start = System.nanoTime();
@@ -66,8 +66,10 @@ final class TraceRun {
                 output.settle();
             }
             dropped = engine.lost();
+            remarks = engine.remarks();
         }
         output.end(dropped, seconds);
+        remarks.forEach(log);
         log.accept("%,d events, %,d dropped; every probe is out".formatted(output.eventCount(), dropped));
     }
 
@@ -97,13 +99,13 @@ final class TraceRun {
         }
         // Rings of a kernel that has gone look like those of one that is idle.
         if (System.nanoTime() - lookedAt > LOOK_NANOS) {
-            traced.kernel().verifyStillRunning();
+            choice.traced().kernel().verifyStillRunning();
             lookedAt = System.nanoTime();
         }
     }
 
     private String checked(ProbeEngine engine) {
-        if (!recording.checksIndirect()) {
+        if (!recording.checksIndirect() || choice.engine() != EngineChoice.inline) {
             return "";
         }
         return (", %d thunks and %,d plain sites check indirect calls; %d thunks and %,d sites cannot,"

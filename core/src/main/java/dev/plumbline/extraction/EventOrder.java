@@ -59,6 +59,19 @@ final class EventOrder implements CallEventSink {
     }
 
     @Override
+    public void returned(int cpu, long task) {
+        SegmentQueue queue = queues[cpu];
+        if (queue.isPassing) {
+            next.returned(cpu, task);
+            return;
+        }
+        queue.addReturned(task);
+        if (++waiting > mostWaiting) {
+            makeRoom();
+        }
+    }
+
+    @Override
     public void time(int cpu, long timeStampCounter) {
         SegmentQueue queue = queues[cpu];
         // A counter that steps back says nothing about order.

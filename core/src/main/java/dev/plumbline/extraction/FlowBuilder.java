@@ -9,7 +9,8 @@ import java.util.Objects;
 /// flows of its own.
 ///
 /// A flow of a system call ends with the task's next call event that is not within it; until then it is not known to be
-/// over. Events of several CPUs are put in order by the readings of the time stamp counter first, and wait for that
+/// over, unless the engine says so. Events of several CPUs are put in order by the readings of the time stamp counter
+/// first, and wait for that
 /// as long as needed: [#settle] lets them pass. No events make it fail or grow without bound. For one
 /// thread; nothing is allocated for an event.
 public final class FlowBuilder implements CallEventSink {
@@ -51,6 +52,11 @@ public final class FlowBuilder implements CallEventSink {
     public void indirect(int cpu, long target, long returnAddress, long task) {
         eventCount++;
         order.indirect(cpu, target, returnAddress, task);
+    }
+
+    @Override
+    public void returned(int cpu, long task) {
+        order.returned(cpu, task);
     }
 
     @Override

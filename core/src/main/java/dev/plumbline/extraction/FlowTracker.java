@@ -99,6 +99,19 @@ final class FlowTracker implements CallEventSink {
     }
 
     @Override
+    public void returned(int cpuNumber, long taskAddress) {
+        cpu = cpus[cpuNumber];
+        task = cpu.task;
+        if (task == null || task.address != taskAddress) {
+            switchTo(taskAddress);
+        }
+        // Its name may have been changed where nobody looked.
+        task.forgetIdentity();
+        endFlows(task, task.stack, 0, true);
+        task.stack.clear();
+    }
+
+    @Override
     public void time(int cpuNumber, long timeStampCounter) {
         cpus[cpuNumber].timeStampCounter = timeStampCounter;
     }

@@ -157,7 +157,7 @@ public final class ModuleWatch implements AutoCloseable {
             // One has gone and another come to its place since; the list has changed and is looked at again.
             return;
         }
-        ProbeEngine.Change change = engine.change(plan.sites());
+        ProbeEngine.Change change = engine.change(plan.code().graph(), plan.sites());
         writing = worker.submit(() -> {
             change.writeDown();
             return new Written(plan.code(), change);

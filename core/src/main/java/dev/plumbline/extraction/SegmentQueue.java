@@ -12,6 +12,8 @@ final class SegmentQueue {
 
     // In place of a site: the event is an indirect call, its target in place of the stack pointer.
     private static final long INDIRECT = 1;
+    // In place of a site: the task's system call has returned.
+    private static final long RETURNED = 2;
 
     /// The CPU's last reading of the time stamp counter; 0 before the first.
     long lastReading;
@@ -86,6 +88,10 @@ final class SegmentQueue {
         add(INDIRECT, returnAddress, task, target);
     }
 
+    void addReturned(long task) {
+        add(RETURNED, 0, task, 0);
+    }
+
     private void compactEvents() {
         int count = endEvent - firstEvent;
         int capacity = count * EVENT_LONGS > events.length / 2 ? events.length * 2 : events.length;
@@ -110,6 +116,8 @@ final class SegmentQueue {
             int at = event * EVENT_LONGS;
             if (events[at] == INDIRECT) {
                 next.indirect(cpu, events[at + 3], events[at + 1], events[at + 2]);
+            } else if (events[at] == RETURNED) {
+                next.returned(cpu, events[at + 2]);
             } else {
                 next.call(cpu, events[at], events[at + 1], events[at + 2], events[at + 3]);
             }

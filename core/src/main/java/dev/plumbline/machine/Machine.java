@@ -15,7 +15,8 @@ public interface Machine extends AutoCloseable {
     /// The guest's vCPUs.
     Registers registers();
 
-    /// A capability beyond memory and registers, if the driver has it: [MemoryWriter], [CodeWriter], [Pausing].
+    /// A capability beyond memory and registers, if the driver has it: [MemoryWriter], [CodeWriter], [Pausing],
+    /// [Breakpoints], [MemoryDump].
     <T> Optional<T> capability(Class<T> kind);
 
     /// Lets go of the guest, which stays as it is.

@@ -35,6 +35,15 @@ public interface CallEventSink {
         // Most look at functions that have probes only.
     }
 
+    /// The system call that a task is in has returned. Only from engines that see that; others leave it to the next
+    /// event.
+    ///
+    /// @param cpu the guest's number of the CPU it ran on
+    /// @param task the current task: address of its `struct task_struct`
+    default void returned(int cpu, long task) {
+        // The next event of the task says so.
+    }
+
     /// The next event of this CPU happened at this reading of the time stamp counter, as did every event of a CPU whose
     /// last reading is lower before it. Engines take readings where tasks are switched.
     void time(int cpu, long timeStampCounter);

@@ -1,5 +1,6 @@
 package dev.plumbline.probe;
 
+import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.machine.GuestException;
 import java.util.List;
 
@@ -20,18 +21,23 @@ public interface ProbeEngine extends AutoCloseable {
 
     /// How many places hold no probe now because the guest's own tracer uses them. Probes are set there when it
     /// has done.
-    int leftOutCount();
+    default int leftOutCount() {
+        return 0;
+    }
 
     /// How long the guest's own tracer was made room for so far, in nanoseconds: time in which places that it was
     /// to use, and those that it had left, held no probe.
-    long asideNanos();
+    default long asideNanos() {
+        return 0;
+    }
 
     /// Plans to have probes at these places and no others, since modules came or went. Nothing is changed yet. Only
     /// one plan at a time, and none while probes are being taken out.
     ///
+    /// @param graph the code from now on
     /// @param chosen places as when the probes were set
     /// @throws GuestException if the guest cannot be read
-    Change change(List<Long> chosen) throws GuestException;
+    Change change(CallGraph graph, List<Long> chosen) throws GuestException;
 
     /// Probes at other places than before.
     interface Change {
@@ -62,27 +68,42 @@ public interface ProbeEngine extends AutoCloseable {
     long lost();
 
     /// How many of the kernel's thunks, which indirect calls go through, look at where a call leads.
-    int checkedThunkCount();
+    default int checkedThunkCount() {
+        return 0;
+    }
 
     /// How many were to look and are of a kind that has to stay as it is.
-    int uncheckedThunkCount();
+    default int uncheckedThunkCount() {
+        return 0;
+    }
 
     /// How many indirect calls and jumps that go through no thunk look at where they lead now.
-    int checkedSiteCount();
+    default int checkedSiteCount() {
+        return 0;
+    }
 
     /// How many are to look and do not yet, because a task is to return into what would be changed, or a kprobe of the
     /// guest's own stands there. They are tried again.
-    int awaitedSiteCount();
+    default int awaitedSiteCount() {
+        return 0;
+    }
 
     /// How many have to stay as they are: in modules, in entry code and other code that the kernel lets nothing
     /// observe, and of forms that leave no room.
-    int uncheckedSiteCount();
+    default int uncheckedSiteCount() {
+        return 0;
+    }
 
     /// How many times probes were hit, by the guest's own count: with the probes taken out and everything polled,
     /// the sum of [#seen()] and [#lost()].
     ///
     /// @throws GuestException if the guest cannot be read
     long hits() throws GuestException;
+
+    /// What else there is to say of what was done, for people, a line each.
+    default List<String> remarks() {
+        return List.of();
+    }
 
     /// Takes the probes out, so that no more events are made; those that were can still be polled.
     ///

@@ -1,5 +1,6 @@
 package dev.plumbline.probe.inline;
 
+import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.callgraph.IndirectSite;
 import dev.plumbline.kernel.KernelModule;
 import dev.plumbline.kernel.LinuxKernel;
@@ -302,7 +303,7 @@ public final class InlineEngine implements ProbeEngine {
     }
 
     @Override
-    public Change change(List<Long> chosen) throws GuestException {
+    public Change change(CallGraph graph, List<Long> chosen) throws GuestException {
         kernel.addressSpace().forgetTranslations();
         Map<Long, Site> now = new HashMap<>();
         for (Site site : sites.all()) {

@@ -1,58 +1,189 @@
 package dev.plumbline.machine.qemu;
 
+import dev.plumbline.machine.Breakpoints.Traffic;
 import dev.plumbline.machine.CodeWriter.CodePatch;
 import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.GuestGoneException;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 
 /// As much of GDB's remote protocol (GDB manual, appendix "GDB Remote Serial Protocol") as QEMU's debug stub is
 /// used for.
 ///
-/// A packet is `$DATA#XX`, XX being the sum of DATA's bytes modulo 256, and is acknowledged by `+`; QEMU takes
-/// the next packet for an acknowledgement as well, so they are sent together. Stop packets that nobody asked
-/// for are passed over. For one thread at a time.
+/// A packet is `$DATA#XX`, XX being the sum of DATA's bytes modulo 256, and is acknowledged by `+`. Many are sent at
+/// once, and QEMU takes them up one after the other while the guest stands still. While the guest runs it takes none:
+/// it passes over the first, stops the guest, and takes up the second. So a guest that somebody else has let run is
+/// known by a stop that comes before the acknowledgement. For one thread at a time.
 final class GdbClient {
     private static final Duration ANSWER = Duration.ofSeconds(10);
     private static final int LONGEST_PACKET_BYTES = 1 << 16;
     private static final int LARGEST_WRITE_BYTES = 1024;
-    private static final int UNANSWERED_WRITES = 64;
-    private static final char ACKNOWLEDGEMENT = '+';
+
+    /// QEMU waits when there is no room for its answers, and so would this side for its packets.
+    private static final int UNANSWERED_PACKETS = 64;
+    private static final int MOST_STALE_ANSWERS = 10_000;
+
+    private static final byte[] INTERRUPT = {'+', 3};
+    private static final String REMOVE_BREAKPOINTS = "?";
+
+    /// A question with an answer like no other's.
+    private static final String MARK = "qqemu.sstepbits";
+
+    private static final String ANSWER_TO_MARK = "ENABLE=";
 
     private final UnixStream stream;
     private final ByteBuffer arrived = ByteBuffer.allocate(1 << 12).limit(0);
+    private long sent;
+    private long acknowledged;
+    private long roundTrips;
+    private long stops;
+    private boolean missedStop;
 
     GdbClient(UnixStream stream) {
         this.stream = stream;
     }
 
-    /// Makes addresses physical ones from now on.
-    void usePhysicalAddresses() throws GuestException {
-        Deadline deadline = Deadline.after(ANSWER);
-        send("Qqemu.PhyMemMode:1", deadline);
-        expectOk("Qqemu.PhyMemMode:1", deadline);
+    /// What has gone to and fro.
+    Traffic traffic() {
+        return new Traffic(sent, roundTrips, stops);
     }
 
-    /// Writes the patches in order, many packets ahead of their replies.
+    /// Makes the guest stand still and waits until everything sent before is done with; stops and answers to it are
+    /// passed over. To be called before the first exchange, and after one that has failed.
+    ///
+    /// @return whether the guest has stopped meanwhile
+    boolean interrupt() throws GuestException {
+        Deadline deadline = Deadline.after(ANSWER);
+        boolean stopped = missedStop;
+        missedStop = false;
+        send(INTERRUPT, List.of(MARK), deadline);
+        for (int stale = 0; stale < MOST_STALE_ANSWERS; stale++) {
+            String answer = receive(deadline);
+            if (answer.startsWith(ANSWER_TO_MARK)) {
+                acknowledged = sent;
+                stops += stopped ? 1 : 0;
+                return stopped;
+            }
+            stopped |= StopReply.is(answer);
+        }
+        throw new GuestException("QEMU's debug stub on " + stream.socket() + " sends answers without end");
+    }
+
+    /// Sends packets together while the guest stands still, and waits for their answers.
+    ///
+    /// @throws GuestException if the guest runs; the first packet was then not taken up, but the others were
+    List<String> exchange(List<String> packets) throws GuestException {
+        List<String> answers = new ArrayList<>();
+        for (int from = 0; from < packets.size(); from += UNANSWERED_PACKETS) {
+            List<String> part = packets.subList(from, Math.min(packets.size(), from + UNANSWERED_PACKETS));
+            exchange(part, List.of(), answers);
+        }
+        return answers;
+    }
+
+    /// Sends packets of which the last lets the guest run, so that it is only acknowledged.
+    ///
+    /// @param packets at most 63 that are answered
+    List<String> exchangeAndRun(List<String> packets, String last) throws GuestException {
+        List<String> answers = new ArrayList<>();
+        exchange(packets, List.of(last), answers);
+        return answers;
+    }
+
+    private void exchange(List<String> packets, List<String> unanswered, List<String> answers) throws GuestException {
+        Deadline deadline = Deadline.after(ANSWER);
+        if (hasArrived()) {
+            throw runs();
+        }
+        long before = sent;
+        List<String> all = new ArrayList<>(packets);
+        all.addAll(unanswered);
+        send(new byte[0], all, deadline);
+        for (int i = 1; i <= packets.size(); i++) {
+            String answer = receive(deadline);
+            if (acknowledged < before + i) {
+                throw runs();
+            }
+            answers.add(answer);
+        }
+        awaitAcknowledgements(deadline);
+    }
+
+    /// As [#exchange(List)], of packets that are answered by `OK`.
+    void order(List<String> packets) throws GuestException {
+        expectOk(packets, exchange(packets));
+    }
+
+    static void expectOk(List<String> packets, List<String> answers) throws GuestException {
+        for (int i = 0; i < answers.size(); i++) {
+            expectOk(packets.get(i), answers.get(i));
+        }
+    }
+
+    static void expectOk(String packet, String answer) throws GuestException {
+        if (!answer.equals("OK")) {
+            throw new GuestException("QEMU's debug stub refused '" + packet.substring(0, Math.min(40, packet.length()))
+                    + "': " + (answer.isEmpty() ? "this version does not know it" : answer));
+        }
+    }
+
+    /// Removes all breakpoints, those that an earlier client has left too. Translating, QEMU (since 7.2) has them for
+    /// each vCPU and removes those of the one that is selected only.
+    ///
+    /// @param threads the stub's numbers of the vCPUs
+    void removeAllBreakpoints(int[] threads) throws GuestException {
+        List<String> packets = new ArrayList<>();
+        for (int thread : threads) {
+            packets.add("Hc" + Integer.toHexString(thread));
+            packets.add(REMOVE_BREAKPOINTS);
+        }
+        List<String> answers = exchange(packets);
+        for (int i = 0; i < packets.size(); i += 2) {
+            expectOk(packets.get(i), answers.get(i));
+        }
+        // A second vCPU that came to a breakpoint just before has asked QEMU for another stop, which QEMU sees to
+        // between two packets. Were the guest let run at once, it would stop again, and nobody would let it run.
+        exchange(List.of(MARK));
+    }
+
+    /// Waits for the next packet that nobody has asked for.
+    ///
+    /// @return whether it has come
+    boolean arrives(Deadline deadline) throws GuestException {
+        try {
+            if (!hasArrived() && !deadline.passed()) {
+                fill(deadline);
+            }
+            return arrived.hasRemaining();
+        } catch (NoAnswerException _) {
+            return false;
+        }
+    }
+
+    /// The packet that [#arrives] has announced.
+    StopReply stop() throws GuestException {
+        String packet = receive(Deadline.after(ANSWER));
+        if (packet.startsWith("W") || packet.startsWith("X")) {
+            throw new GuestGoneException("the guest is gone: QEMU on " + stream.socket() + " has ended");
+        }
+        stops++;
+        return StopReply.parse(packet);
+    }
+
+    /// Writes the patches in order, to physical addresses.
     void write(List<CodePatch> patches) throws GuestException {
-        int unanswered = 0;
+        List<String> packets = new ArrayList<>(List.of("Qqemu.PhyMemMode:1"));
         for (CodePatch patch : patches) {
             for (int done = 0; done < patch.bytes().length; done += LARGEST_WRITE_BYTES) {
-                if (unanswered == UNANSWERED_WRITES) {
-                    expectOk("M", Deadline.after(ANSWER));
-                    unanswered--;
-                }
-                int length = Math.min(LARGEST_WRITE_BYTES, patch.bytes().length - done);
-                send(writePacket(patch, done, length), Deadline.after(ANSWER));
-                unanswered++;
+                packets.add(writePacket(patch, done, Math.min(LARGEST_WRITE_BYTES, patch.bytes().length - done)));
             }
         }
-        for (; unanswered > 0; unanswered--) {
-            expectOk("M", Deadline.after(ANSWER));
-        }
+        order(packets);
     }
 
     private static String writePacket(CodePatch patch, int from, int length) {
@@ -61,25 +192,33 @@ final class GdbClient {
                 + HexFormat.of().formatHex(patch.bytes(), from, from + length);
     }
 
-    private void send(String data, Deadline deadline) throws GuestException {
-        byte[] bytes = data.getBytes(StandardCharsets.ISO_8859_1);
-        String packet = ACKNOWLEDGEMENT + "$" + data + "#" + HexFormat.of().toHexDigits((byte) sum(bytes));
-        stream.write(ByteBuffer.wrap(packet.getBytes(StandardCharsets.ISO_8859_1)), deadline);
+    private GuestException runs() {
+        missedStop = true;
+        return new GuestException("somebody else has let the guest run on while it was held through " + stream.socket()
+                + ": leave its monitor alone meanwhile, and try again");
     }
 
-    private void expectOk(String request, Deadline deadline) throws GuestException {
-        String reply = receive(deadline);
-        while (isStop(reply)) {
-            reply = receive(deadline);
+    private void send(byte[] before, List<String> packets, Deadline deadline) throws GuestException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        bytes.writeBytes(before);
+        for (String data : packets) {
+            byte[] content = data.getBytes(StandardCharsets.ISO_8859_1);
+            bytes.writeBytes(new byte[] {'+', '$'});
+            bytes.writeBytes(content);
+            bytes.write('#');
+            bytes.writeBytes(HexFormat.of().toHexDigits((byte) sum(content)).getBytes(StandardCharsets.ISO_8859_1));
         }
-        if (!reply.equals("OK")) {
-            throw new GuestException("QEMU's debug stub refused '" + request + "': "
-                    + (reply.isEmpty() ? "this version does not know it" : reply));
-        }
+        sent += packets.size();
+        roundTrips++;
+        stream.write(ByteBuffer.wrap(bytes.toByteArray()), deadline);
     }
 
-    private static boolean isStop(String reply) {
-        return reply.startsWith("T") || reply.startsWith("S");
+    private void awaitAcknowledgements(Deadline deadline) throws GuestException {
+        while (acknowledged < sent) {
+            if (next(deadline) == '$') {
+                throw runs();
+            }
+        }
     }
 
     private String receive(Deadline deadline) throws GuestException {
@@ -88,29 +227,59 @@ final class GdbClient {
             start = next(deadline);
         }
         ByteArrayOutputStream data = new ByteArrayOutputStream();
-        for (int value = next(deadline); value != '#'; value = next(deadline)) {
+        for (int value = nextByte(deadline); value != '#'; value = nextByte(deadline)) {
             data.write(value);
             if (data.size() > LONGEST_PACKET_BYTES) {
                 throw new GuestException("QEMU's debug stub sends a packet without end");
             }
         }
-        int expected = Character.digit(next(deadline), 16) << 4 | Character.digit(next(deadline), 16);
+        int expected = Character.digit(nextByte(deadline), 16) << 4 | Character.digit(nextByte(deadline), 16);
         if (expected != sum(data.toByteArray())) {
             throw new GuestException("QEMU's debug stub sends a packet with a wrong checksum");
         }
         return data.toString(StandardCharsets.ISO_8859_1);
     }
 
+    /// The next byte between packets; acknowledgements are counted.
     private int next(Deadline deadline) throws GuestException {
+        int value = nextByte(deadline);
+        if (value == '+') {
+            acknowledged++;
+        } else if (value == '-') {
+            throw new GuestException("QEMU's debug stub did not understand a packet; try again");
+        }
+        return value;
+    }
+
+    private int nextByte(Deadline deadline) throws GuestException {
+        if (!arrived.hasRemaining()) {
+            if (deadline.passed()) {
+                throw new NoAnswerException("QEMU's debug stub on " + stream.socket() + " sends much but no answer");
+            }
+            fill(deadline);
+        }
+        return arrived.get() & 0xff;
+    }
+
+    private boolean hasArrived() throws GuestException {
         if (!arrived.hasRemaining()) {
             arrived.clear();
             try {
-                stream.read(arrived, deadline);
+                stream.readArrived(arrived);
             } finally {
                 arrived.flip();
             }
         }
-        return arrived.get() & 0xff;
+        return arrived.hasRemaining();
+    }
+
+    private void fill(Deadline deadline) throws GuestException {
+        arrived.clear();
+        try {
+            stream.read(arrived, deadline);
+        } finally {
+            arrived.flip();
+        }
     }
 
     private static int sum(byte[] bytes) {

@@ -10,13 +10,16 @@ import java.util.List;
 final class QemuCodeWriter implements CodeWriter {
     private final QmpClient qmp;
     private final long pid;
+    private final int[] threads;
     private final boolean translating;
     private final QemuMemory memory;
     private final Pausing pausing;
 
-    QemuCodeWriter(QmpClient qmp, long pid, boolean translating, QemuMemory memory, Pausing pausing) {
+    /// @param threads the debug stub's numbers of all vCPUs
+    QemuCodeWriter(QmpClient qmp, long pid, int[] threads, boolean translating, QemuMemory memory, Pausing pausing) {
         this.qmp = qmp;
         this.pid = pid;
+        this.threads = threads;
         this.translating = translating;
         this.memory = memory;
         this.pausing = pausing;
@@ -36,8 +39,8 @@ final class QemuCodeWriter implements CodeWriter {
 
     private void writeThroughStub(List<CodePatch> patches) throws GuestException {
         try (Pausing.Pause _ = pausing.pause();
-                DebugStub stub = DebugStub.open(qmp, pid)) {
-            stub.write(patches);
+                DebugStub stub = DebugStub.open(qmp, pid, threads)) {
+            stub.gdb().write(patches);
         }
     }
 

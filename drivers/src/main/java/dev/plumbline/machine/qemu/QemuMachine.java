@@ -1,5 +1,6 @@
 package dev.plumbline.machine.qemu;
 
+import dev.plumbline.machine.Breakpoints;
 import dev.plumbline.machine.CodeWriter;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.GuestGoneException;
@@ -14,8 +15,8 @@ import java.util.Map;
 import java.util.Optional;
 
 /// A guest under QEMU: commanded over QMP, its RAM read and written in the memory of the QEMU process. It can
-/// write memory and code and can pause. The debug stub is started only for writing code under a translating
-/// accelerator, and stopped afterwards.
+/// write memory and code, can pause and set breakpoints. The debug stub is started only for breakpoints, and for
+/// writing code under a translating accelerator, and stopped afterwards.
 ///
 /// For one thread at a time.
 public final class QemuMachine implements Machine {
@@ -25,6 +26,7 @@ public final class QemuMachine implements Machine {
     private final QemuMemory memory;
     private final QemuRegisters registers;
     private final QemuPausing pausing;
+    private final QemuBreakpoints breakpoints;
     private final Map<Class<?>, Object> capabilities;
     private boolean closed;
 
@@ -36,12 +38,15 @@ public final class QemuMachine implements Machine {
         pid = QemuProcessFinder.pidOf(qmp.socket(), vcpus);
         memory = QemuMemory.open(name, pid, RamLayout.of(qmp));
         pausing = new QemuPausing(qmp);
+        breakpoints = new QemuBreakpoints(qmp, pid, registers);
         boolean isTranslating = !qmp.execute("query-kvm").get("enabled").isTrue();
-        CodeWriter codeWriter = new QemuCodeWriter(qmp, pid, isTranslating, memory, pausing);
+        CodeWriter codeWriter =
+                new QemuCodeWriter(qmp, pid, registers.debuggerThreads(), isTranslating, memory, pausing);
         capabilities = Map.of(
                 MemoryWriter.class, memory,
                 CodeWriter.class, codeWriter,
                 Pausing.class, pausing,
+                Breakpoints.class, breakpoints,
                 MemoryDump.class, new QemuMemoryDump(qmp));
     }
 
@@ -105,7 +110,8 @@ public final class QemuMachine implements Machine {
         return memory.mappedBytes();
     }
 
-    /// Lets go of the guest: it runs on where a pause of ours was still in force, and nothing is left behind.
+    /// Lets go of the guest: it runs on where a pause of ours was still in force or breakpoints were set, and nothing
+    /// is left behind.
     /// Closing twice does nothing.
     @Override
     public void close() throws GuestException {
@@ -115,9 +121,17 @@ public final class QemuMachine implements Machine {
         closed = true;
         try (QmpClient _ = qmp;
                 QemuMemory _ = memory) {
-            pausing.endAll();
+            endHolds();
         } catch (GuestGoneException _) {
             // There is nobody left to let go of.
+        }
+    }
+
+    private void endHolds() throws GuestException {
+        try {
+            breakpoints.end();
+        } finally {
+            pausing.endAll();
         }
     }
 

@@ -3,6 +3,7 @@ package dev.plumbline.machine.qemu;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Registers;
 import dev.plumbline.machine.VcpuRegisters;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 
@@ -33,6 +34,11 @@ final class QemuRegisters implements Registers {
     @Override
     public int vcpuCount() {
         return numbers.length;
+    }
+
+    /// What the debug stub calls each vCPU.
+    int[] debuggerThreads() {
+        return Arrays.stream(numbers).map(number -> number + 1).toArray();
     }
 
     @Override

@@ -99,13 +99,26 @@ final class UnixStream implements Closeable {
     /// @throws GuestGoneException if the peer has closed the connection
     /// @throws NoAnswerException if nothing comes until `deadline`
     void read(ByteBuffer destination, Deadline deadline) throws GuestException {
+        int before = destination.position();
         try {
-            int count = channel.read(destination);
-            while (count == 0) {
+            readArrived(destination);
+            while (destination.position() == before) {
                 await(SelectionKey.OP_READ, deadline);
-                count = channel.read(destination);
+                readArrived(destination);
             }
-            if (count < 0) {
+        } catch (GuestException e) {
+            throw e;
+        } catch (IOException e) {
+            throw gone(e);
+        }
+    }
+
+    /// Takes what has come already, maybe nothing.
+    ///
+    /// @throws GuestGoneException if the peer has closed the connection
+    void readArrived(ByteBuffer destination) throws GuestException {
+        try {
+            if (channel.read(destination) < 0) {
                 throw gone(null);
             }
         } catch (GuestException e) {

@@ -45,6 +45,14 @@ final class FakeQmpServer implements AutoCloseable {
             return this;
         }
 
+        /// Waits until something comes.
+        Client awaitBytes() throws IOException {
+            if (channel.read(ByteBuffer.allocate(1 << 16)) < 0) {
+                throw new IOException("the client has gone");
+            }
+            return this;
+        }
+
         /// Sends text, in which ID stands for the last command's id.
         Client send(String text) throws IOException {
             ByteBuffer bytes =
