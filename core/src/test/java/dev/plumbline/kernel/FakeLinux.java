@@ -245,17 +245,19 @@ public final class FakeLinux {
         return this;
     }
 
-    FakeLinux bpfProgram(String name, long start) {
+    FakeLinux bpfProgram(String name, long start, long sizeBytes) {
         long symbol = heap(types.size("bpf_ksym"));
         putLong(symbol + types.offset("bpf_ksym.start"), start);
+        putLong(symbol + types.offset("bpf_ksym.end"), start + sizeBytes);
         put(symbol + types.offset("bpf_ksym.name"), new Bytes().text(name).array());
         append(address("bpf_kallsyms"), symbol + types.offset("bpf_ksym.lnode"));
         return this;
     }
 
-    public FakeLinux trampoline(long address) {
+    public FakeLinux trampoline(long address, long sizeBytes) {
         long ops = heap(types.size("ftrace_ops"));
         putLong(ops + types.offset("ftrace_ops.trampoline"), address);
+        putLong(ops + types.offset("ftrace_ops.trampoline_size"), sizeBytes);
         append(address("ftrace_ops_trampoline_list"), ops + types.offset("ftrace_ops.list"));
         return this;
     }

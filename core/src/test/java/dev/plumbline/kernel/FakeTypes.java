@@ -125,6 +125,7 @@ final class FakeTypes {
                 .add("func", pointer, 8)
                 .add("next", pointer, 8)
                 .add("trampoline", u64, 8)
+                .add("trampoline_size", u64, 8)
                 .add("list", list, 16)
                 .add("saved_func", pointer, 8)
                 .add("func_hash", pointer, 8)

@@ -81,8 +81,8 @@ class HostileGuestTest {
         }
         guest.staticKeys(FakeLinux.IMAGE + 8).staticCalls(FakeLinux.IMAGE + 16).cpus(0, 1);
         guest.kprobe(1, FakeLinux.IMAGE + 24)
-                .bpfProgram("program", 1)
-                .trampoline(2)
+                .bpfProgram("program", 1, -1)
+                .trampoline(2, Long.MAX_VALUE)
                 .kprobePage(3);
         return guest.ftracePage(new FtraceRecord(FakeLinux.IMAGE + 32, 0))
                 .ftracePage(new FtraceRecord(FakeLinux.IMAGE, 0));

@@ -187,8 +187,8 @@ class LinuxKernelTest {
 
     @Test
     void generatedCodeHasSymbolsBehindThoseOfModules() throws GuestException {
-        linux.trampoline(FakeLinux.MODULES + 0x10_0000)
-                .bpfProgram("bpf_prog_6deef7357e7b4530", FakeLinux.MODULES + 0x20_0000)
+        linux.trampoline(FakeLinux.MODULES + 0x10_0000, 0x80)
+                .bpfProgram("bpf_prog_6deef7357e7b4530", FakeLinux.MODULES + 0x20_0000, 0x40)
                 .kprobePage(FakeLinux.MODULES + 0x30_0000);
         SymbolTable symbols = LinuxKernel.open(linux.machine()).symbols();
         int first = linux.coreSymbols().size();
@@ -200,6 +200,25 @@ class LinuxKernelTest {
                         new KallsymsBuilder.Symbol(FakeLinux.MODULES + 0x30_0000, 't', "kprobe_insn_page"));
         assertThat(List.of(symbols.owner(first), symbols.owner(first + 1), symbols.owner(first + 2)))
                 .containsExactly("__builtin__ftrace", "bpf", "__builtin__kprobes");
+    }
+
+    @Test
+    void generatedCodeEndsSomewhereWhateverTheGuestSays() throws GuestException {
+        linux.trampoline(FakeLinux.MODULES + 0x10_0000, 0x80)
+                .bpfProgram("program", FakeLinux.MODULES + 0x20_0000, 0x40)
+                .bpfProgram("endless", FakeLinux.MODULES + 0x40_0000, Long.MAX_VALUE)
+                .bpfProgram("backwards", FakeLinux.MODULES + 0x80_0000, -1)
+                .kprobePage(FakeLinux.MODULES + 0x30_0000);
+        List<GeneratedRegion> regions = LinuxKernel.open(linux.machine()).generatedCode();
+
+        assertThat(regions)
+                .extracting(region -> region.end() - region.start())
+                .containsExactly(0x80L, 0x40L, 1L << 20, 0L, 4096L);
+        GeneratedRegion program = regions.get(1);
+        assertThat(program.owner()).isEqualTo("bpf");
+        assertThat(program.contains(FakeLinux.MODULES + 0x20_003f)).isTrue();
+        assertThat(program.contains(FakeLinux.MODULES + 0x20_0040)).isFalse();
+        assertThat(program.contains(FakeLinux.MODULES + 0x1f_ffff)).isFalse();
     }
 
     @Test

@@ -67,7 +67,7 @@ class LegalPatchingTest {
                 .symbol("sites", 't', SITES)
                 .symbol("__SCK__might_resched", 'D', linux.staticCallKey(WRITE));
         linux.ftracePage(new FtraceRecord(TRACED, 1), new FtraceRecord(UNTRACED, 0))
-                .trampoline(TRACER_CODE)
+                .trampoline(TRACER_CODE, 0x100)
                 .kprobe(3, PROBED)
                 .kprobe(4, TRACED)
                 .kprobePage(COPIES)
