@@ -47,7 +47,7 @@ class ArchitectureTest {
     private static final String TESTBED = "testbed";
 
     /// Engines use what probes may; which one runs is chosen by a command, and nothing else knows.
-    private static final List<String> ENGINES = List.of("probe.inline");
+    private static final List<String> ENGINES = List.of("probe.inline", "probe.trap");
 
     /// What a package uses beside this project and the JDK.
     private static final String JSON = "com.fasterxml.jackson..";
