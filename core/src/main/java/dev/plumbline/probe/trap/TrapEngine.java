@@ -33,7 +33,7 @@ import java.util.Set;
 /// and indirect sites get probes; at an indirect site the target is read from where the instruction would take it, and
 /// gets one. Probes are shared between tasks; what other tasks and interrupts run into them is counted and passed over.
 public final class TrapEngine implements ProbeEngine {
-    private static final int MOST_PROBES = 8192;
+    private static final int MOST_PROBES = 2048;
     private static final int MOST_TASKS = 4096;
     private static final int MOST_EDGES = 1 << 20;
     /// A task's last call: its system call does not return.
