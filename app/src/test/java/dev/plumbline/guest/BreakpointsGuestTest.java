@@ -20,7 +20,6 @@ import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 /// A guest stops at each call of a function, on whichever vCPU, and only there; and whatever becomes of the run that
 /// stops it, it can be let run on.
@@ -35,7 +34,7 @@ class BreakpointsGuestTest {
     private static final int HITS_BETWEEN_PAUSES = 10;
 
     @ParameterizedTest
-    @CsvSource({"V6_1, 1", "V6_12, 2"})
+    @OnGuests({"V6_12, 2", "V6_1, 1"})
     void everyCallIsAHitAndAKilledRunIsRecoveredFrom(GuestKernel version, int cpus) throws Exception {
         try (GuestUnderTest guest =
                 GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(cpus))) {

@@ -14,7 +14,6 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /// Others use the guest's monitor while it is traced: a second run, and somebody who pauses the guest.
 @Tag("guest")
@@ -24,7 +23,7 @@ class ContestedGuestTest {
     private Path directory;
 
     @ParameterizedTest
-    @EnumSource
+    @OnGuests({"V6_1", "V6_12"})
     void othersAreToldAndNothingIsHarmed(GuestKernel version) throws Exception {
         try (GuestUnderTest guest = GuestUnderTest.boot(
                         GuestOptions.DEFAULT.withKernel(version).withCpus(2));

@@ -18,7 +18,6 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /// A guest that boots, is killed, paused or reset while it is read gives right answers or one clear error each
 /// time, and never takes long over it.
@@ -64,7 +63,7 @@ class DisturbedGuestTest {
     }
 
     @ParameterizedTest
-    @EnumSource(GuestKernel.class)
+    @OnGuests({"V6_12", "V6_1"})
     void pausedGuestIsReadAsItIsAndStaysAsItIs(GuestKernel kernel) throws Exception {
         try (GuestUnderTest guest =
                 GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(kernel).withCpus(2 - kernel.ordinal()))) {
@@ -92,7 +91,7 @@ class DisturbedGuestTest {
     }
 
     @ParameterizedTest
-    @EnumSource(GuestKernel.class)
+    @OnGuests({"V6_1", "V6_12"})
     void rebootedGuestIsReadBeforeOrAfterOrNotAtAll(GuestKernel kernel) throws Exception {
         try (GuestUnderTest guest =
                 GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(kernel).withCpus(2))) {
@@ -132,7 +131,7 @@ class DisturbedGuestTest {
     }
 
     @ParameterizedTest
-    @EnumSource(GuestKernel.class)
+    @OnGuests({"V6_12", "V6_1"})
     void bootingGuestGivesClearErrorsUntilItGivesTheRightAnswer(GuestKernel kernel) throws Exception {
         String name = "boot-" + ProcessHandle.current().pid();
         Callable<TestGuest> boot = () ->

@@ -21,8 +21,6 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /// A guest that traces itself while it is traced from outside: neither notices the other but by what Plumbline says.
 @Tag("guest")
@@ -39,7 +37,7 @@ class GuestTracingGuestTest {
     private Path directory;
 
     @ParameterizedTest
-    @CsvSource({"V6_1, 2", "V6_12, 2", "V6_12, 1"})
+    @OnGuests({"V6_1, 2", "V6_12, 1", "V6_12, 2"})
     void theGuestsOwnTracersAndProbesShareTheKernel(GuestKernel version, int cpus) throws Exception {
         try (GuestUnderTest guest = GuestUnderTest.boot(GuestOptions.DEFAULT
                 .withKernel(version)
@@ -89,7 +87,7 @@ class GuestTracingGuestTest {
     }
 
     @ParameterizedTest
-    @EnumSource
+    @OnGuests({"V6_12", "V6_1"})
     void aTraceKilledWhileTheGuestSwitchesItsTracerIsTakenOut(GuestKernel version) throws Exception {
         Random random = new Random(SEED);
         try (GuestUnderTest guest = GuestUnderTest.boot(GuestOptions.DEFAULT

@@ -15,7 +15,6 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /// Kprobes that a module of the guest's own sets where probes displace instructions, and beside them.
 @Tag("guest")
@@ -31,7 +30,7 @@ class KprobesGuestTest {
     private Path directory;
 
     @ParameterizedTest
-    @EnumSource
+    @OnGuests({"V6_12", "V6_1"})
     void kprobesStayWholeOrProbesStepAside(GuestKernel version) throws Exception {
         try (GuestUnderTest guest = GuestUnderTest.boot(
                 GuestOptions.DEFAULT.withKernel(version).withExtraQemuArguments(GuestUnderTest.ONE_THREAD))) {

@@ -23,7 +23,6 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 /// `learn` as a process of its own, on two boots of one kernel.
 @Tag("guest")
@@ -48,7 +47,7 @@ class LearnGuestTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"V6_1, 2", "V6_12, 1"})
+    @OnGuests({"V6_12, 1", "V6_1, 2"})
     void aModelOfOneBootFitsTheNext(GuestKernel version, int cpus) throws Exception {
         GuestOptions options = GuestOptions.DEFAULT.withKernel(version).withCpus(cpus);
         long slide;

@@ -19,7 +19,6 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /// Modules that are loaded and unloaded while the guest is traced.
 @Tag("guest")
@@ -38,7 +37,7 @@ class ModulesGuestTest {
     private Path directory;
 
     @ParameterizedTest
-    @EnumSource
+    @OnGuests({"V6_12", "V6_1"})
     void functionsOfModulesJoinAndLeave(GuestKernel version) throws Exception {
         try (GuestUnderTest guest = GuestUnderTest.boot(GuestOptions.DEFAULT
                 .withKernel(version)
@@ -62,7 +61,8 @@ class ModulesGuestTest {
                     assertThat(flows.stream().filter(line -> line.contains("\"" + function + " [8021q]\"")))
                             .as("flows with %s, %s", function, isWhole ? "nothing lost" : "some events lost")
                             .size()
-                            .isBetween(isWhole ? ROUNDS : 1, ROUNDS);
+                            // The trace may end before it has seen the end of the last one.
+                            .isBetween(isWhole ? ROUNDS - 1 : 1, ROUNDS);
                 }
             }
             before.assertBack(guest);

@@ -18,7 +18,6 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /// What is known stays in the guest, and nothing else does; with every call, chains of calls are compared too.
 @Tag("guest")
@@ -37,7 +36,7 @@ class MonitorModesGuestTest {
     private Path model;
 
     @ParameterizedTest
-    @EnumSource
+    @OnGuests({"V6_12", "V6_1"})
     void whatIsKnownStaysInTheGuestAndAnAttackDoesNot(GuestKernel version) throws Exception {
         GuestOptions options =
                 GuestOptions.DEFAULT.withKernel(version).withExtraQemuArguments(GuestUnderTest.ONE_THREAD);
@@ -86,7 +85,7 @@ class MonitorModesGuestTest {
     }
 
     @ParameterizedTest
-    @EnumSource
+    @OnGuests({"V6_1", "V6_12"})
     void newWaysAreLowInFullMode(GuestKernel version) throws Exception {
         try (GuestUnderTest guest = GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version))) {
             learn(guest);

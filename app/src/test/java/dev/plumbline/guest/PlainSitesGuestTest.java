@@ -23,7 +23,6 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /// Indirect calls that were changed in a kernel without retpolines: taken out after a kill, left as long as a task or
 /// a kprobe of the guest's own depends on what stands there.
@@ -37,7 +36,7 @@ class PlainSitesGuestTest {
     private Path directory;
 
     @ParameterizedTest
-    @EnumSource(GuestKernel.class)
+    @OnGuests({"V6_1", "V6_12"})
     void whatStandsThereIsPutBackOnceNobodyNeedsIt(GuestKernel version) throws Exception {
         try (GuestUnderTest guest = GuestUnderTest.boot(GuestOptions.DEFAULT
                 .withKernel(version)

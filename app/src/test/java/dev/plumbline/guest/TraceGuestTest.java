@@ -21,7 +21,6 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /// `trace` as a process of its own, with the guard beside it.
 @Tag("guest")
@@ -75,7 +74,7 @@ class TraceGuestTest {
     }
 
     @ParameterizedTest
-    @EnumSource
+    @OnGuests({"V6_1", "V6_12"})
     void flowsAreThoseOfTheProgram(GuestKernel version) throws Exception {
         try (GuestUnderTest guest =
                 GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(2))) {
@@ -127,7 +126,7 @@ class TraceGuestTest {
     }
 
     @ParameterizedTest
-    @EnumSource
+    @OnGuests({"V6_12", "V6_1"})
     void aKilledTraceIsTakenOutByItsGuard(GuestKernel version) throws Exception {
         Random random = new Random(SEED);
         try (GuestUnderTest guest = GuestUnderTest.boot(
@@ -149,7 +148,7 @@ class TraceGuestTest {
     }
 
     @ParameterizedTest
-    @EnumSource
+    @OnGuests({"V6_1", "V6_12"})
     void aGuestThatRebootsOrEndsWhileTracedIsOneLine(GuestKernel version) throws Exception {
         try (GuestUnderTest guest =
                 GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(2))) {

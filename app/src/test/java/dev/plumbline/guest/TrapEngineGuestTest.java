@@ -37,7 +37,6 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 /// What trap probes see of a program's system calls is what inline probes see of them, function by function. Both have
 /// probes everywhere but where the whitelist says no.
@@ -72,7 +71,7 @@ class TrapEngineGuestTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"V6_1, 2", "V6_12, 1"})
+    @OnGuests({"V6_12, 2", "V6_1, 1", "V6_1, 2", "V6_12, 1"})
     void flowsAreThoseOfTheInlineEngine(GuestKernel version, int cpus) throws Exception {
         try (GuestUnderTest booted =
                 GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(cpus))) {

@@ -24,7 +24,6 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 
 /// Guests whose memory is laid out otherwise than usual.
 @Tag("guest")
@@ -34,7 +33,7 @@ class UnusualGuestTest {
     private static final int ATTACHES = 30;
 
     @ParameterizedTest
-    @EnumSource(GuestKernel.class)
+    @OnGuests({"V6_1", "V6_12"})
     void memoryAboveFourGibIsReadWhereItIs(GuestKernel kernel) throws Exception {
         try (GuestUnderTest guest = GuestUnderTest.boot(
                         GuestOptions.DEFAULT.withMemoryMib(5120).withKernel(kernel));
@@ -54,7 +53,7 @@ class UnusualGuestTest {
     }
 
     @ParameterizedTest
-    @EnumSource(GuestKernel.class)
+    @OnGuests({"V6_12", "V6_1"})
     void fiveLevelPageTablesAreWalked(GuestKernel kernel) throws Exception {
         try (GuestUnderTest guest = GuestUnderTest.boot(
                 GuestOptions.DEFAULT.withCpuModel("max").withCpus(2).withKernel(kernel))) {
@@ -69,7 +68,7 @@ class UnusualGuestTest {
     /// RAM in a shared file is mapped, in two pieces around the hole; without mitigations the kernel has made plain
     /// calls of those through thunks.
     @ParameterizedTest
-    @EnumSource(GuestKernel.class)
+    @OnGuests({"V6_1", "V6_12"})
     void sharedMemoryIsMappedAndIndirectCallsWithoutThunksAreFound(GuestKernel kernel, @TempDir Path directory)
             throws Exception {
         try (GuestUnderTest guest = GuestUnderTest.boot(GuestOptions.DEFAULT
@@ -105,7 +104,7 @@ class UnusualGuestTest {
     }
 
     @ParameterizedTest
-    @EnumSource(GuestKernel.class)
+    @OnGuests({"V6_12", "V6_1"})
     void kernelIsFoundWhileAllVcpusAreInUserModeBehindPageTableIsolation(GuestKernel kernel) throws Exception {
         try (GuestUnderTest guest = GuestUnderTest.boot(GuestOptions.DEFAULT
                 .withCpuModel("Skylake-Client")
