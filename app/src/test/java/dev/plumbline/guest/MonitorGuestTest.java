@@ -85,7 +85,7 @@ class MonitorGuestTest {
         list();
         assertThat(ended(calm)).as(LauncherForTests.outLines(calm).toString()).isZero();
 
-        LauncherForTests.Command alarmed = start("--for", "8s", "--json");
+        LauncherForTests.Command alarmed = start("--for", "15s", "--json");
         hideAFile(alarmed);
         assertThat(ended(alarmed)).isEqualTo(3);
         assertFindings(LauncherForTests.outLines(alarmed));
@@ -97,7 +97,7 @@ class MonitorGuestTest {
         Path report = directory.resolve("report");
         Path told = directory.resolve("told");
         LauncherForTests.Command monitor = startInto(
-                Path.of("/dev/full"), "--for", "8s", "--report", report.toString(), "--on-alert", "cat >> " + told);
+                Path.of("/dev/full"), "--for", "15s", "--report", report.toString(), "--on-alert", "cat >> " + told);
         hideAFile(monitor);
         assertThat(ended(monitor)).isEqualTo(1);
         endHiding();
