@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.SplittableRandom;
 
 /// Reads the list of loaded modules, their symbols and their tables. The layout of `struct module` comes from BTF.
 final class ModuleReader {
@@ -15,7 +16,8 @@ final class ModuleReader {
     private static final int MOST_NAME_BYTES = 40 << 20;
     private static final int LARGEST_NAMES = 16 << 20;
     private static final int MOST_REGIONS = 64;
-    private static final long MARK_FACTOR = 0x9e37_79b9_7f4a_7c15L;
+    /// Secret, so that no guest can choose names that make the same mark.
+    private static final long MARK_FACTOR = new SplittableRandom().nextLong() | 1;
     private static final int SYMBOL_BYTES = 24;
     private static final int LONGEST_NAME = 512;
 
@@ -74,17 +76,25 @@ final class ModuleReader {
         return addresses;
     }
 
-    /// Another number after a module has come or gone, or changed its state.
+    /// Another number after a module has come or gone, or changed its state. The next one may lie where one has gone,
+    /// to the byte: they differ by name then.
     long mark() throws GuestException {
         long link = module.offset("list");
         long[] mark = {1};
-        KernelList.walk(
-                memory,
-                "list of modules",
-                head,
-                MOST_MODULES,
-                entry -> mark[0] = (mark[0] * MARK_FACTOR + entry) * MARK_FACTOR + state(entry - link));
+        KernelList.walk(memory, "list of modules", head, MOST_MODULES, entry -> {
+            long address = entry - link;
+            long state = state(address);
+            mark[0] = (mark[0] * MARK_FACTOR + entry) * MARK_FACTOR + state;
+            if (state != unformed) {
+                name(address).chars().forEach(letter -> mark[0] = mark[0] * MARK_FACTOR + letter);
+            }
+        });
         return mark[0];
+    }
+
+    private String name(long address) throws GuestException {
+        StructLayout.Member name = module.member("name");
+        return memory.text("module name", address + name.offset(), (int) Math.min(name.sizeBytes(), LONGEST_NAME));
     }
 
     private long state(long address) throws GuestException {
@@ -93,11 +103,9 @@ final class ModuleReader {
 
     /// What a `struct module` says of itself.
     KernelModule read(long address) throws GuestException {
-        StructLayout.Member name = module.member("name");
-        String text =
-                memory.text("module name", address + name.offset(), (int) Math.min(name.sizeBytes(), LONGEST_NAME));
+        String name = name(address);
         // One region per kind of memory since 6.4 (commit ac3b43283923), core and init layouts before.
-        return module.has("mem") ? readRegions(text, address) : readLayout(text, address, "core_layout", "init_layout");
+        return module.has("mem") ? readRegions(name, address) : readLayout(name, address, "core_layout", "init_layout");
     }
 
     private KernelModule readRegions(String name, long address) throws GuestException {

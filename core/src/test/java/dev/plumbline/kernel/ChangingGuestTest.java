@@ -144,6 +144,15 @@ class ChangingGuestTest {
         return List.of(code.regions().size(), code.symbols().size());
     }
 
+    @Test
+    void aModuleThatComesToWhereOneHasGoneIsNoticed() throws GuestException {
+        long mark = kernel.moduleMark();
+        assertThat(kernel.moduleMark()).isEqualTo(mark);
+        putLong(loop.address() + linux.types().offset("module.name"), 0x6c697665);
+        assertThat(kernel.modules()).extracting(KernelModule::name).contains("evil");
+        assertThat(kernel.moduleMark()).isNotEqualTo(mark);
+    }
+
     private void unloadLoop() {
         remove(loop.address() + linux.types().offset("module.list"));
         overwrite(loop.address(), linux.types().size("module"));
