@@ -10,7 +10,10 @@ classes_with() {
   local source
   grep -rlE --include='*Test.java' '@(Parameterized)?(Test|Class)\b' "${MODULES[@]/%//src/test}" | while read -r source; do
     case $1 in
-      guest) grep -q '@Tag("guest")' "$source" || continue ;;
+      guest)
+        grep -q '@Tag("guest")' "$source" || continue
+        [ "${guests:-some}" = all ] || ! grep -q '^@Tag("all")' "$source" || continue
+        ;;
       unit) ! grep -q '@Tag("guest")' "$source" || continue ;;
     esac
     basename "$source" .java

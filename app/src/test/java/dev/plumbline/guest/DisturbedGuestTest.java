@@ -90,6 +90,7 @@ class DisturbedGuestTest {
         }
     }
 
+    @Tag("all")
     @ParameterizedTest
     @OnGuests({"V6_1", "V6_12"})
     void rebootedGuestIsReadBeforeOrAfterOrNotAtAll(GuestKernel kernel) throws Exception {

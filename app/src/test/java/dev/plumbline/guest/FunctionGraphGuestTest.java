@@ -50,7 +50,7 @@ class FunctionGraphGuestTest {
     @ParameterizedTest
     @OnGuests(
             value = {"V6_12, 2", "V6_1, 1", "V6_1, 2", "V6_12, 1"},
-            first = 2)
+            first = 1)
     void flowsAreWhatTheGuestsOwnTracerRecords(GuestKernel version, int cpus) throws Exception {
         try (GuestUnderTest guest = GuestUnderTest.boot(GuestOptions.DEFAULT
                 .withKernel(version)

@@ -86,6 +86,7 @@ class GuestTracingGuestTest {
         }
     }
 
+    @Tag("all")
     @ParameterizedTest
     @OnGuests({"V6_12", "V6_1"})
     void aTraceKilledWhileTheGuestSwitchesItsTracerIsTakenOut(GuestKernel version) throws Exception {

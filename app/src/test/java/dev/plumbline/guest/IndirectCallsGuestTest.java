@@ -86,7 +86,7 @@ class IndirectCallsGuestTest {
     @ParameterizedTest
     @OnGuests(
             value = {"V6_1, 2, true", "V6_12, 2, false", "V6_12, 1, true", "V6_1, 1, false"},
-            first = 2)
+            first = 1)
     void targetsWithoutAProbeAreReported(GuestKernel version, int cpus, boolean hasRetpolines) throws Exception {
         String arguments = hasRetpolines ? "" : "spectre_v2=off";
         try (GuestUnderTest guest = GuestUnderTest.boot(

@@ -84,6 +84,7 @@ class MonitorModesGuestTest {
                 .toList();
     }
 
+    @Tag("all")
     @ParameterizedTest
     @OnGuests({"V6_1", "V6_12"})
     void newWaysAreLowInFullMode(GuestKernel version) throws Exception {

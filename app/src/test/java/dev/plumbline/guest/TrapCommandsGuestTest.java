@@ -108,6 +108,7 @@ class TrapCommandsGuestTest {
         assertThat(counts).containsExactly("entry 10 0", "inside 10 0");
     }
 
+    @Tag("all")
     @Test
     void whoIsKilledLeavesNothing() throws Exception {
         Random random = new Random(SEED);
@@ -124,6 +125,7 @@ class TrapCommandsGuestTest {
         }
     }
 
+    @Tag("all")
     @Test
     void modelsOfOneEngineServeTheOther() throws Exception {
         Path inline = directory.resolve("inline");

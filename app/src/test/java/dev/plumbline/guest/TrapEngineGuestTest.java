@@ -44,6 +44,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 /// As in [FunctionGraphGuestTest] a kernel does not do the same in each of two equal system calls: the tree that a
 /// place of the program has most often by one engine must be one that the other saw as well.
 @Tag("guest")
+@Tag("all")
 @Timeout(600)
 class TrapEngineGuestTest {
     private static final String PROGRAM = "fixed-calls";

@@ -103,6 +103,7 @@ class UnusualGuestTest {
         }
     }
 
+    @Tag("all")
     @ParameterizedTest
     @OnGuests({"V6_12", "V6_1"})
     void kernelIsFoundWhileAllVcpusAreInUserModeBehindPageTableIsolation(GuestKernel kernel) throws Exception {
