@@ -22,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedClass;
 @ParameterizedClass
 @OnGuests(
         value = {"V6_12, 2", "V6_1, 1", "V6_1, 2", "V6_12, 1"},
-        first = 1)
+        first = 2)
 record LinuxGuestTest(GuestKernel kernel, int cpus)
         implements SymbolsContract,
                 TracerContract,
