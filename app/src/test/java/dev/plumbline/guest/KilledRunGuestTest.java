@@ -32,7 +32,7 @@ class KilledRunGuestTest {
 
     @ParameterizedTest
     @OnGuests(
-            value = {"V6_12, 2, 8", "V6_1, 1, 6", "V6_1, 2, 16"},
+            value = {"V6_12, 2, 5", "V6_1, 1, 9", "V6_1, 2, 16"},
             first = 1)
     void theGuestWorksOnAndTheNextRunCleansUp(GuestKernel version, int cpus, int killsOfAKind) throws Exception {
         Random random = new Random(SEED + cpus);

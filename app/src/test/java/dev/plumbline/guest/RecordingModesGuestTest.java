@@ -111,6 +111,7 @@ class RecordingModesGuestTest {
         return told.edges.values().stream().mapToLong(times -> times - 1).sum();
     }
 
+    @Tag("all")
     @ParameterizedTest
     @OnGuests({"V6_12, 2", "V6_1, 2", "V6_12, 1"})
     void theGuestWaitsForItsReaderAndNotForever(GuestKernel version, int cpus) throws Exception {

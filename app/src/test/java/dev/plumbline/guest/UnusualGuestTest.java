@@ -32,6 +32,7 @@ class UnusualGuestTest {
     private static final long FOUR_GIB = 1L << 32;
     private static final int ATTACHES = 30;
 
+    @Tag("all")
     @ParameterizedTest
     @OnGuests({"V6_1", "V6_12"})
     void memoryAboveFourGibIsReadWhereItIs(GuestKernel kernel) throws Exception {
