@@ -19,8 +19,8 @@ import java.util.SplittableRandom;
 /// How long after a hijacked call its alert can be read from `monitor`.
 ///
 /// A module has hooks for one pointer, which it is told to switch between, so that each can be called for the first
-/// time. The command that makes the call writes a word just before: the call is made between the moment in which the
-/// command is sent and that in which the word arrives, both by the clock of the host.
+/// time. The command that makes the call writes a word just before: the call is made after the command is sent and,
+/// but for the word's way to the host, when the word arrives, both by the clock of the host.
 final class Latency {
     static final String HEAD = "| kernel | guest | alerts | since | min | median | p90 | max |\n"
             + "| --- | --- | --- | --- | --- | --- | --- | --- |\n";
