@@ -1,8 +1,7 @@
 package dev.plumbline.bench;
 
+import dev.plumbline.extraction.FlowSink;
 import dev.plumbline.machine.GuestException;
-import dev.plumbline.testbed.GuestKernel;
-import dev.plumbline.testbed.GuestOptions;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import java.util.concurrent.TimeUnit;
@@ -32,8 +31,6 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 4, time = 2)
 @Measurement(iterations = 9, time = 2)
 public class FlowBenchmark {
-    private static final long EVENTS_OF_CPU = 3_000_000L;
-
     /// The Debian kernel.
     @Param({"6.1", "6.12"})
     public String kernel;
@@ -51,7 +48,7 @@ public class FlowBenchmark {
     @AuxCounters
     @State(Scope.Thread)
     public static class Counters {
-        static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
+        private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
 
         /// Events that became flows.
         public long events;
@@ -62,27 +59,35 @@ public class FlowBenchmark {
 
         /// Made by JMH.
         public Counters() {}
+
+        /// Makes flows of all that was recorded, and counts.
+        ///
+        /// @return how many events there were
+        long replay(RecordedTrace trace, FlowSink sink) throws GuestException {
+            long start = THREADS.getCurrentThreadCpuTime();
+            long replayed = trace.replay(flow -> {
+                calls += flow.callCount();
+                sink.flow(flow);
+            });
+            events += replayed;
+            coreShare += (THREADS.getCurrentThreadCpuTime() - start) / 1e9;
+            return replayed;
+        }
     }
 
     /// Records the rings.
     @Setup(Level.Trial)
     public void record() throws GuestException {
-        GuestOptions options = GuestOptions.DEFAULT
-                .withKernel(GuestKernel.ofSeries(kernel).orElseThrow())
-                .withCpus(cpus);
-        trace = RecordedTrace.of(options, EVENTS_OF_CPU * cpus);
+        trace = RecordedTrace.of(kernel, cpus);
     }
 
     /// All that was recorded.
     @Benchmark
     public long ringsToFlows(Counters counters) throws GuestException {
-        long start = Counters.THREADS.getCurrentThreadCpuTime();
-        long events = trace.replay(flow -> counters.calls += flow.callCount());
+        long events = counters.replay(trace, _ -> {});
         if (events != trace.events()) {
             throw new IllegalStateException(events + " events, recorded were " + trace.events());
         }
-        counters.events += events;
-        counters.coreShare += (Counters.THREADS.getCurrentThreadCpuTime() - start) / 1e9;
         return events;
     }
 }

@@ -1,11 +1,8 @@
 package dev.plumbline.bench;
 
-import dev.plumbline.extraction.FlowSink;
 import dev.plumbline.kernel.KernelIdentity;
 import dev.plumbline.learning.Learner;
 import dev.plumbline.machine.GuestException;
-import dev.plumbline.testbed.GuestKernel;
-import dev.plumbline.testbed.GuestOptions;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -32,7 +29,6 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 4, time = 2)
 @Measurement(iterations = 9, time = 2)
 public class LearningBenchmark {
-    private static final long EVENTS_OF_CPU = 3_000_000L;
     private static final KernelIdentity IDENTITY = new KernelIdentity("recorded", "recorded", "recorded");
 
     /// The Debian kernel.
@@ -52,10 +48,7 @@ public class LearningBenchmark {
     /// Records the rings.
     @Setup(Level.Trial)
     public void record() throws GuestException {
-        GuestOptions options = GuestOptions.DEFAULT
-                .withKernel(GuestKernel.ofSeries(kernel).orElseThrow())
-                .withCpus(cpus);
-        trace = RecordedTrace.of(options, EVENTS_OF_CPU * cpus);
+        trace = RecordedTrace.of(kernel, cpus);
         knowing = new Learner(IDENTITY);
         trace.replay(knowing);
         Learner.Progress known = knowing.progress();
@@ -64,34 +57,23 @@ public class LearningBenchmark {
                 known.flows(), known.functions(), known.edges(), known.paths());
     }
 
-    private long replay(FlowBenchmark.Counters counters, FlowSink sink) throws GuestException {
-        long start = FlowBenchmark.Counters.THREADS.getCurrentThreadCpuTime();
-        long events = trace.replay(flow -> {
-            counters.calls += flow.callCount();
-            sink.flow(flow);
-        });
-        counters.events += events;
-        counters.coreShare += (FlowBenchmark.Counters.THREADS.getCurrentThreadCpuTime() - start) / 1e9;
-        return events;
-    }
-
     /// Flows alone.
     @Benchmark
     public long flowsOnly(FlowBenchmark.Counters counters) throws GuestException {
-        return replay(counters, _ -> {});
+        return counters.replay(trace, _ -> {});
     }
 
     /// A model of what was recorded, from nothing.
     @Benchmark
     public long learningAnew(FlowBenchmark.Counters counters) throws GuestException {
         Learner learner = new Learner(IDENTITY);
-        replay(counters, learner);
+        counters.replay(trace, learner);
         return learner.progress().flows();
     }
 
     /// The same by a learner that has seen it all before.
     @Benchmark
     public long learningOn(FlowBenchmark.Counters counters) throws GuestException {
-        return replay(counters, knowing);
+        return counters.replay(trace, knowing);
     }
 }

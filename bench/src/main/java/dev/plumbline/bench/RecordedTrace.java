@@ -17,6 +17,7 @@ import dev.plumbline.machine.qemu.QemuMachine;
 import dev.plumbline.probe.ProbeJournal;
 import dev.plumbline.probe.inline.InlineEngine;
 import dev.plumbline.probe.inline.RingReplay;
+import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.GuestOptions;
 import dev.plumbline.testbed.RunningCommand;
 import dev.plumbline.testbed.TestGuest;
@@ -31,6 +32,7 @@ import java.util.concurrent.locks.LockSupport;
 /// What the rings of a real guest held while it was busy, and all that is needed to make flows of it once more when the
 /// guest is gone. The guest is paused while its rings are read, so that little is lost meanwhile.
 final class RecordedTrace {
+    private static final long EVENTS_OF_CPU = 3_000_000L;
     private static final long RUN_NANOS = 300_000L;
     private static final String WORKLOAD = "syscall-loop 600s & stress 600";
 
@@ -48,8 +50,11 @@ final class RecordedTrace {
 
     /// Boots a guest, sets all probes, and lets it run the fixed loop and the stress run beside each other.
     ///
-    /// @param events at least how many are recorded
-    static RecordedTrace of(GuestOptions options, long events) throws GuestException {
+    /// @param series the Debian kernel, `6.1` or `6.12`
+    static RecordedTrace of(String series, int cpus) throws GuestException {
+        GuestOptions options = GuestOptions.DEFAULT
+                .withKernel(GuestKernel.ofSeries(series).orElseThrow())
+                .withCpus(cpus);
         String name = "bench-" + ProcessHandle.current().pid();
         try (TestGuest guest = TestGuest.boot(name, options);
                 Machine machine = QemuMachine.attach(guest.qmpSocket());
@@ -58,7 +63,7 @@ final class RecordedTrace {
             List<SystemCall> calls = kernel.systemCalls();
             TracedCode code = TracedCode.of(CallGraph.of(kernel.code()), calls, kernel.frameSizes());
             RecordedTrace trace = new RecordedTrace(options.cpus(), code);
-            trace.record(kernel, events);
+            trace.record(kernel, EVENTS_OF_CPU * cpus);
             return trace;
         }
     }
