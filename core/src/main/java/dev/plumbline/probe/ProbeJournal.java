@@ -129,6 +129,24 @@ public final class ProbeJournal {
         return RunLock.take(file.getParent(), bootMark);
     }
 
+    /// The same for a run that sets probes.
+    ///
+    /// @param guest how the guest is named
+    /// @throws GuestException if another run holds the guest, or probes of one that was killed are in it
+    public RunLock holdUntouched(String guest) throws GuestException {
+        RunLock lock = hold();
+        try {
+            if (read().isPresent()) {
+                throw new GuestException(
+                        "probes of a run that was killed are in " + guest + "; take them out with plumbline detach");
+            }
+            return lock;
+        } catch (GuestException e) {
+            lock.close();
+            throw e;
+        }
+    }
+
     /// Where the journal is, or would be.
     public Path file() {
         return file;

@@ -108,12 +108,8 @@ public final class InlineEngine implements ProbeEngine {
             Recording recording,
             List<IndirectSite> indirect)
             throws GuestException {
-        RunLock lock = journal.hold();
+        RunLock lock = journal.holdUntouched(kernel.machine().name());
         try {
-            if (journal.read().isPresent()) {
-                throw new GuestException("probes of a run that was killed are in "
-                        + kernel.machine().name() + "; take them out with plumbline detach");
-            }
             InlineEngine engine = new InlineEngine(kernel, journal, lock, recording);
             engine.checks = recording.checksIndirect()
                     ? IndirectChecks.of(kernel, engine.text, sites.size(), indirect)

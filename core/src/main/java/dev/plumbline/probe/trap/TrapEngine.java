@@ -101,12 +101,8 @@ public final class TrapEngine implements ProbeEngine {
             Collection<Long> chosen,
             Recording recording)
             throws GuestException {
-        RunLock lock = journal.hold();
+        RunLock lock = journal.holdUntouched(kernel.machine().name());
         try {
-            if (journal.read().isPresent()) {
-                throw new GuestException("probes of a run that was killed are in "
-                        + kernel.machine().name() + "; take them out with plumbline detach");
-            }
             return start(kernel, lock, graph, followed, chosen, recording);
         } catch (GuestException e) {
             lock.close();

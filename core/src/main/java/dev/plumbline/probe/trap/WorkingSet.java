@@ -3,7 +3,7 @@ package dev.plumbline.probe.trap;
 import dev.plumbline.machine.Breakpoints;
 import dev.plumbline.machine.GuestException;
 import java.util.ArrayList;
-import java.util.Comparator;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -94,10 +94,7 @@ final class WorkingSet {
                 addresses.stream().filter(address -> !lasting.contains(address)).toList()));
     }
 
-    private static long[] array(java.util.Collection<Long> addresses) {
-        return addresses.stream()
-                .sorted(Comparator.naturalOrder())
-                .mapToLong(Long::longValue)
-                .toArray();
+    private static long[] array(Collection<Long> addresses) {
+        return addresses.stream().mapToLong(Long::longValue).sorted().toArray();
     }
 }
