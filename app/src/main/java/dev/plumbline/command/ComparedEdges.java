@@ -1,11 +1,10 @@
 package dev.plumbline.command;
 
 import dev.plumbline.extraction.EdgeBuilder;
+import dev.plumbline.extraction.EventBuilder;
 import dev.plumbline.extraction.TaskStructs;
-import dev.plumbline.extraction.TracedCode;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.monitoring.EdgeComparison;
-import dev.plumbline.probe.CallEventSink;
 
 /// Compares the edges of edge mode.
 final class ComparedEdges implements TraceOutput {
@@ -16,23 +15,8 @@ final class ComparedEdges implements TraceOutput {
     }
 
     @Override
-    public CallEventSink sink() {
+    public EventBuilder events() {
         return edges;
-    }
-
-    @Override
-    public void settle() {
-        // Edges do not wait for each other.
-    }
-
-    @Override
-    public void codeChanged(TracedCode now) {
-        edges.codeChanged(now);
-    }
-
-    @Override
-    public long eventCount() {
-        return edges.eventCount();
     }
 
     @Override

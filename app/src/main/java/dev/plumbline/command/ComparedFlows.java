@@ -1,5 +1,6 @@
 package dev.plumbline.command;
 
+import dev.plumbline.extraction.EventBuilder;
 import dev.plumbline.extraction.FlowBuilder;
 import dev.plumbline.extraction.FlowEdges;
 import dev.plumbline.extraction.TaskStructs;
@@ -7,7 +8,6 @@ import dev.plumbline.extraction.TracedCode;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.monitoring.EdgeComparison;
 import dev.plumbline.monitoring.PathComparison;
-import dev.plumbline.probe.CallEventSink;
 
 /// Makes flows of all calls and compares them: each edge by itself, then the paths.
 final class ComparedFlows implements TraceOutput {
@@ -23,24 +23,14 @@ final class ComparedFlows implements TraceOutput {
     }
 
     @Override
-    public CallEventSink sink() {
+    public EventBuilder events() {
         return flows;
-    }
-
-    @Override
-    public void settle() {
-        flows.settle();
     }
 
     @Override
     public void codeChanged(TracedCode now) {
         flows.codeChanged(now);
         edges.codeChanged(now);
-    }
-
-    @Override
-    public long eventCount() {
-        return flows.eventCount();
     }
 
     @Override

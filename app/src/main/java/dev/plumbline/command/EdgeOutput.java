@@ -1,11 +1,10 @@
 package dev.plumbline.command;
 
 import dev.plumbline.extraction.EdgeBuilder;
+import dev.plumbline.extraction.EventBuilder;
 import dev.plumbline.extraction.ObservedEdge;
 import dev.plumbline.extraction.TaskStructs;
-import dev.plumbline.extraction.TracedCode;
 import dev.plumbline.machine.GuestException;
-import dev.plumbline.probe.CallEventSink;
 import dev.plumbline.report.EdgeFormat;
 import dev.plumbline.report.TraceSummary;
 import java.util.Set;
@@ -35,23 +34,8 @@ final class EdgeOutput implements TraceOutput {
     }
 
     @Override
-    public CallEventSink sink() {
+    public EventBuilder events() {
         return edges;
-    }
-
-    @Override
-    public void settle() {
-        // Edges do not wait for each other.
-    }
-
-    @Override
-    public void codeChanged(TracedCode now) {
-        edges.codeChanged(now);
-    }
-
-    @Override
-    public long eventCount() {
-        return edges.eventCount();
     }
 
     @Override

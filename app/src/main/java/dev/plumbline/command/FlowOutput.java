@@ -1,10 +1,9 @@
 package dev.plumbline.command;
 
+import dev.plumbline.extraction.EventBuilder;
 import dev.plumbline.extraction.FlowBuilder;
 import dev.plumbline.extraction.TaskStructs;
-import dev.plumbline.extraction.TracedCode;
 import dev.plumbline.machine.GuestException;
-import dev.plumbline.probe.CallEventSink;
 import dev.plumbline.report.FlowFilter;
 import dev.plumbline.report.FlowFormat;
 import dev.plumbline.report.TraceSummary;
@@ -24,23 +23,8 @@ final class FlowOutput implements TraceOutput {
     }
 
     @Override
-    public CallEventSink sink() {
+    public EventBuilder events() {
         return flows;
-    }
-
-    @Override
-    public void settle() {
-        flows.settle();
-    }
-
-    @Override
-    public void codeChanged(TracedCode now) {
-        flows.codeChanged(now);
-    }
-
-    @Override
-    public long eventCount() {
-        return flows.eventCount();
     }
 
     @Override

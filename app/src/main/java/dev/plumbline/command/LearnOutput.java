@@ -1,14 +1,13 @@
 package dev.plumbline.command;
 
+import dev.plumbline.extraction.EventBuilder;
 import dev.plumbline.extraction.FlowBuilder;
 import dev.plumbline.extraction.FlowSink;
 import dev.plumbline.extraction.TaskStructs;
-import dev.plumbline.extraction.TracedCode;
 import dev.plumbline.learning.Learner;
 import dev.plumbline.learning.Model;
 import dev.plumbline.learning.ModelKeeper;
 import dev.plumbline.machine.GuestException;
-import dev.plumbline.probe.CallEventSink;
 import dev.plumbline.report.FlowFilter;
 import dev.plumbline.report.LearningSummary;
 import java.io.IOException;
@@ -53,7 +52,7 @@ final class LearnOutput implements TraceOutput {
     }
 
     @Override
-    public CallEventSink sink() {
+    public EventBuilder events() {
         return flows;
     }
 
@@ -103,16 +102,6 @@ final class LearnOutput implements TraceOutput {
     /// probes were taken out, is in the model as well.
     boolean isStable() {
         return stableLooks == ENOUGH_LOOKS;
-    }
-
-    @Override
-    public void codeChanged(TracedCode now) {
-        flows.codeChanged(now);
-    }
-
-    @Override
-    public long eventCount() {
-        return flows.eventCount();
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.plumbline.command;
 
 import dev.plumbline.callgraph.CallGraph;
+import dev.plumbline.extraction.EventBuilder;
 import dev.plumbline.extraction.TracedCode;
 import dev.plumbline.kernel.FunctionTypes;
 import dev.plumbline.kernel.LinuxKernel;
@@ -14,7 +15,6 @@ import dev.plumbline.monitoring.GeneratedCode;
 import dev.plumbline.monitoring.ModelEdges;
 import dev.plumbline.monitoring.NamedTailCalls;
 import dev.plumbline.monitoring.PathComparison;
-import dev.plumbline.probe.CallEventSink;
 import dev.plumbline.probe.ProbeEngine;
 import dev.plumbline.probe.Recording;
 import dev.plumbline.probe.RecordingMode;
@@ -83,13 +83,8 @@ final class MonitorOutput implements TraceOutput {
     }
 
     @Override
-    public CallEventSink sink() {
-        return calls.sink();
-    }
-
-    @Override
-    public void settle() {
-        calls.settle();
+    public EventBuilder events() {
+        return calls.events();
     }
 
     @Override
@@ -114,11 +109,6 @@ final class MonitorOutput implements TraceOutput {
         calls.codeChanged(now);
         tails.codeChanged(now.graph());
         integrity.codeChanged(now.graph());
-    }
-
-    @Override
-    public long eventCount() {
-        return calls.eventCount();
     }
 
     @Override

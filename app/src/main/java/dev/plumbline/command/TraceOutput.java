@@ -1,18 +1,20 @@
 package dev.plumbline.command;
 
+import dev.plumbline.extraction.EventBuilder;
 import dev.plumbline.extraction.TracedCode;
 import dev.plumbline.machine.GuestException;
-import dev.plumbline.probe.CallEventSink;
 import dev.plumbline.probe.ProbeEngine;
 
 /// What becomes of the events of a trace.
 interface TraceOutput {
 
     /// Takes the events.
-    CallEventSink sink();
+    EventBuilder events();
 
     /// All that had happened when this was called before has been taken by now.
-    void settle();
+    default void settle() {
+        events().settle();
+    }
 
     /// Looks at what else there is to see while probes are set. Called often.
     ///
@@ -29,10 +31,14 @@ interface TraceOutput {
     /// The code has changed: modules came or went.
     ///
     /// @throws GuestException if the guest cannot be reached
-    void codeChanged(TracedCode now) throws GuestException;
+    default void codeChanged(TracedCode now) throws GuestException {
+        events().codeChanged(now);
+    }
 
     /// How many events were taken.
-    long eventCount();
+    default long eventCount() {
+        return events().eventCount();
+    }
 
     /// Nothing more will come: prints what is left, and the summary.
     void end(long dropped, double seconds);

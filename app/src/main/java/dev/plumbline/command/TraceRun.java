@@ -62,7 +62,7 @@ final class TraceRun {
             }
             engine.disarm();
             seconds = (System.nanoTime() - start) / 1e9;
-            while (engine.poll(output.sink()) > 0) {
+            while (engine.poll(output.events()) > 0) {
                 output.settle();
             }
             dropped = engine.lost();
@@ -74,14 +74,14 @@ final class TraceRun {
     }
 
     private void leave(ProbeEngine engine, double seconds) throws GuestException {
-        engine.poll(output.sink());
+        engine.poll(output.events());
         output.settle();
         engine.leave();
         output.end(engine.lost(), seconds);
     }
 
     private void turn(ProbeEngine engine) throws GuestException {
-        long events = engine.poll(output.sink());
+        long events = engine.poll(output.events());
         output.settle();
         output.look(engine);
         if (output.leavesProbes()) {

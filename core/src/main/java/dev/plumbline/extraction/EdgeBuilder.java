@@ -1,14 +1,13 @@
 package dev.plumbline.extraction;
 
 import dev.plumbline.kernel.SystemCall;
-import dev.plumbline.probe.CallEventSink;
 import dev.plumbline.probe.EdgeContext;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
 /// Gives names to the events of edge mode. For one thread.
-public final class EdgeBuilder implements CallEventSink {
+public final class EdgeBuilder implements EventBuilder {
     private final TaskIdentities identities;
     private final ObservedEdge.Sink sink;
     private final Map<Integer, String> systemCalls = new HashMap<>();
@@ -71,12 +70,17 @@ public final class EdgeBuilder implements CallEventSink {
         // The engine counts them.
     }
 
-    /// The code has changed: modules came or went.
+    @Override
+    public void settle() {
+        // Edges do not wait for each other.
+    }
+
+    @Override
     public void codeChanged(TracedCode now) {
         names = new EdgeNames(now);
     }
 
-    /// How many edges were told.
+    @Override
     public long eventCount() {
         return eventCount;
     }

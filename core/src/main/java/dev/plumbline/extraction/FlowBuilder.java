@@ -1,6 +1,5 @@
 package dev.plumbline.extraction;
 
-import dev.plumbline.probe.CallEventSink;
 import java.util.Objects;
 
 /// Makes flows from the call events of a guest: call stacks of tasks are rebuilt from stack pointers, wherever the
@@ -13,7 +12,7 @@ import java.util.Objects;
 /// first, and wait for that
 /// as long as needed: [#settle] lets them pass. No events make it fail or grow without bound. For one
 /// thread; nothing is allocated for an event.
-public final class FlowBuilder implements CallEventSink {
+public final class FlowBuilder implements EventBuilder {
     private final FlowTracker tracker;
     private final EventOrder order;
     private long eventCount;
@@ -72,6 +71,7 @@ public final class FlowBuilder implements CallEventSink {
 
     /// All that had happened when this was last called has been brought by now: what waits for order passes. Call it
     /// after each round in which every CPU's ring was read to where its end was when the round began.
+    @Override
     public void settle() {
         order.settle();
     }
@@ -83,12 +83,13 @@ public final class FlowBuilder implements CallEventSink {
     }
 
     /// From the next event on the code is this, since modules came or went. Open flows go on.
+    @Override
     public void codeChanged(TracedCode code) {
         order.finish();
         tracker.code(code);
     }
 
-    /// How many events came.
+    @Override
     public long eventCount() {
         return eventCount;
     }
