@@ -44,7 +44,7 @@ public final class InstructionEmulator {
     /// @param code up to 15 bytes that stand at `state.rip`; fewer if what follows cannot be read
     /// @param memory what the vCPU reads and writes there; a write is done whole or not at all
     /// @return false if it was not run: it is none of those known, it is cut off, or it would end in an exception
-    /// because of its target or the flags; state and memory are as they were then
+    /// because of its target, the stack pointer or the flags; state and memory are as they were then
     /// @throws GuestException if memory cannot be read or written; state and memory are as they were
     public static boolean run(byte[] code, VcpuState state, DataMemory memory) throws GuestException {
         Optional<EncodedInstruction> instruction = EncodedInstruction.of(code);
@@ -64,7 +64,9 @@ public final class InstructionEmulator {
     }
 
     private static boolean mayTrap(VcpuState state) {
-        return (state.rflags & TRAP) != 0 || state.cpl == 3 && (state.rflags & ALIGNMENT_CHECK) != 0;
+        return (state.rflags & TRAP) != 0
+                || state.cpl == 3 && (state.rflags & ALIGNMENT_CHECK) != 0
+                || !isCanonical(state.general[VcpuState.RSP]); // some of AMD's do not take it as part of an address
     }
 
     private boolean run() throws GuestException {

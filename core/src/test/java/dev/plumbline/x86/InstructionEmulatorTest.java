@@ -157,6 +157,15 @@ class InstructionEmulatorTest {
     }
 
     @Test
+    void aStackPointerThatIsNoAddressIsLeftToTheProcessor() throws Exception {
+        VcpuState state = state();
+        state.general[VcpuState.RSP] = 1L << 47;
+        assertThat(isRun("488b0404", state)).isFalse(); // mov rax, [rsp+rax]
+        state.general[VcpuState.RSP] = -1L << 47;
+        assertThat(isRun("488b0404", state)).isTrue();
+    }
+
+    @Test
     void theResumeFlagIsUsedUp() throws Exception {
         VcpuState state = state();
         state.rflags = 0x1_0202;

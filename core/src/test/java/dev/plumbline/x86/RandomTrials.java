@@ -188,7 +188,7 @@ final class RandomTrials {
                 int base = baseLow | (rex & 1) << 3;
                 displacement = displacementBytes == 1 ? (byte) random.nextInt() & ~7 : random.nextInt() & ~7;
                 displacement = displacementBytes == 0 ? 0 : displacement;
-                if (base == 4 && form.has("d64")) {
+                if (base == 4) {
                     displacement &= 0x78; // the stack pointer is to stay where it is
                     if (index != 4) {
                         state.general[index] = 8L * random.nextInt(8);
