@@ -2,6 +2,7 @@ package dev.plumbline.report;
 
 import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.kernel.FtraceRecord;
+import dev.plumbline.kernel.KernelCode;
 import dev.plumbline.kernel.KernelIdentity;
 import dev.plumbline.kernel.KernelImage;
 import dev.plumbline.kernel.KernelModule;
@@ -39,44 +40,49 @@ public record Inspection(
         List<FtraceRecord> ftraceRecords,
         CallGraph callGraph,
         int symbolCount) {
-    private static final int ATTEMPTS = 5;
+    private static final int ATTEMPTS = 10;
 
     /// Reads it all, and makes sure that it is of one kernel and of one set of modules.
     ///
     /// @throws GuestException if the guest cannot be read, was rebooted meanwhile, or does not stop loading modules
     public static Inspection of(LinuxKernel kernel) throws GuestException {
-        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-            long mark = kernel.moduleMark();
-            Inspection inspection = read(kernel);
-            if (kernel.moduleMark() == mark) {
-                kernel.verifyStillRunning();
-                return inspection;
-            }
-        }
-        throw new GuestException("the modules of " + kernel.machine().name()
-                + " were loaded or unloaded while it was read; run the command again");
-    }
-
-    private static Inspection read(LinuxKernel kernel) throws GuestException {
-        var code = kernel.code();
+        Loaded loaded = Loaded.of(kernel);
         boolean[] online = kernel.perCpu().online();
         int onlineCount = 0;
         for (boolean cpu : online) {
             onlineCount += cpu ? 1 : 0;
         }
-        return new Inspection(
+        Inspection inspection = new Inspection(
                 kernel.machine().name(),
                 kernel.identity(),
                 kernel.image(),
                 kernel.machine().registers().read(0),
                 kernel.machine().registers().vcpuCount(),
                 onlineCount,
-                kernel.modules(),
+                loaded.modules(),
                 kernel.tasks(),
                 kernel.systemCalls(),
-                kernel.ftraceRecords(),
-                CallGraph.of(code),
-                code.symbols().size());
+                loaded.ftraceRecords(),
+                CallGraph.of(loaded.code()),
+                loaded.code().symbols().size());
+        kernel.verifyStillRunning();
+        return inspection;
+    }
+
+    /// What goes with one set of modules. It alone is read again if that set changes meanwhile: a guest may load and
+    /// unload modules all the time.
+    private record Loaded(KernelCode code, List<KernelModule> modules, List<FtraceRecord> ftraceRecords) {
+        static Loaded of(LinuxKernel kernel) throws GuestException {
+            for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+                long mark = kernel.moduleMark();
+                Loaded loaded = new Loaded(kernel.code(), kernel.modules(), kernel.ftraceRecords());
+                if (kernel.moduleMark() == mark) {
+                    return loaded;
+                }
+            }
+            throw new GuestException("the modules of " + kernel.machine().name()
+                    + " were loaded or unloaded while it was read; run the command again");
+        }
     }
 
     /// How many places the kernel's tracer lists, those among them that the kernel itself keeps off.
