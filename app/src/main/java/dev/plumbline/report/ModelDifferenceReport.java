@@ -12,11 +12,21 @@ public final class ModelDifferenceReport {
 
     private final List<ModelDifference> onlyFirst;
     private final List<ModelDifference> onlySecond;
+    private final List<String> modulesOfFirst;
+    private final List<String> modulesOfSecond;
 
     /// Compares two models.
     public ModelDifferenceReport(Model first, Model second) {
         this.onlyFirst = ModelDifference.between(first, second);
         this.onlySecond = ModelDifference.between(second, first);
+        this.modulesOfFirst = modules(first, second);
+        this.modulesOfSecond = modules(second, first);
+    }
+
+    private static List<String> modules(Model of, Model other) {
+        return of.modules().stream()
+                .filter(module -> !other.modules().contains(module))
+                .toList();
     }
 
     /// As text for people.
@@ -26,10 +36,19 @@ public final class ModelDifferenceReport {
     public void print(PrintWriter out, String first, String second) {
         if (onlyFirst.isEmpty() && onlySecond.isEmpty()) {
             out.println("both know the same functions, edges and paths");
-            return;
+        } else {
+            print(out, first, onlyFirst);
+            print(out, second, onlySecond);
         }
-        print(out, first, onlyFirst);
-        print(out, second, onlySecond);
+        printModules(out, first, modulesOfFirst);
+        printModules(out, second, modulesOfSecond);
+    }
+
+    private static void printModules(PrintWriter out, String name, List<String> modules) {
+        if (!modules.isEmpty()) {
+            out.printf("only while %s was learnt these modules were loaded:%n", PlainText.of(name));
+            print(out, modules);
+        }
     }
 
     private static void print(PrintWriter out, String name, List<ModelDifference> differences) {
@@ -64,7 +83,15 @@ public final class ModelDifferenceReport {
 
     /// As a JSON object.
     public Map<String, Object> json() {
-        return Json.object("onlyFirst", json(onlyFirst), "onlySecond", json(onlySecond));
+        return Json.object(
+                "onlyFirst",
+                json(onlyFirst),
+                "onlySecond",
+                json(onlySecond),
+                "modulesOfFirst",
+                modulesOfFirst,
+                "modulesOfSecond",
+                modulesOfSecond);
     }
 
     private static List<Map<String, Object>> json(List<ModelDifference> differences) {

@@ -27,6 +27,8 @@ public final class ModelReport {
         out.printf(
                 "learnt from   %,d system calls and %,d other flows, %,d calls in all%n",
                 model.systemCallCount(), model.flowCount() - model.systemCallCount(), model.callCount());
+        out.println("modules then  "
+                + PlainText.of(model.modules().isEmpty() ? "none" : String.join(" ", model.modules())));
         LearningSummary.printLosses(out, model.losses());
         out.println();
         Table table = new Table("CONTEXT", "FLOWS", "FUNCTIONS", "EDGES", "PATHS", "UNSEEN: SET", "EDGE", "PATH");
@@ -81,6 +83,7 @@ public final class ModelReport {
                 "systemCalls", model.systemCallCount(),
                 "flows", model.flowCount(),
                 "calls", model.callCount(),
+                "modules", model.modules(),
                 "functions", model.count(Method.SET),
                 "edges", model.count(Method.EDGE),
                 "paths", model.count(Method.PATH),

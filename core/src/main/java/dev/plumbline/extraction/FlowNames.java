@@ -76,8 +76,12 @@ public final class FlowNames {
     private static String name(Function function, String offset) {
         String name = function.name() + offset;
         String whole = function.owner() == null ? name : name + " [" + function.owner() + "]";
-        // Symbols come from the guest: none may command a terminal or begin a line.
-        return CONTROL.matcher(whole).replaceAll("?");
+        return plain(whole);
+    }
+
+    /// A name that comes from the guest as these names have it: none may command a terminal or begin a line.
+    public static String plain(String name) {
+        return CONTROL.matcher(name).replaceAll("?");
     }
 
     private void use(CallGraph now) {

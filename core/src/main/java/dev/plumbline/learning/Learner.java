@@ -2,10 +2,13 @@ package dev.plumbline.learning;
 
 import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.extraction.Flow;
+import dev.plumbline.extraction.FlowNames;
 import dev.plumbline.extraction.FlowSink;
+import dev.plumbline.kernel.CodeRegion;
 import dev.plumbline.kernel.KernelIdentity;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 
 /// Learns from flows by all three methods.
 ///
@@ -95,6 +98,11 @@ public final class Learner implements FlowSink {
             memo.clear();
             graph = now;
             reader.use(now);
+            now.regions().stream()
+                    .map(CodeRegion::owner)
+                    .filter(Objects::nonNull)
+                    .map(FlowNames::plain)
+                    .forEach(tables::addModule);
         }
     }
 

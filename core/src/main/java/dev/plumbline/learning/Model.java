@@ -7,6 +7,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 
 /// What is normal for one kernel build. Immutable and safe for threads.
@@ -142,6 +143,11 @@ public final class Model {
             }
         }
         return models;
+    }
+
+    /// The modules that were loaded while it was learnt, be it that they ran or not; ascending.
+    public Set<String> modules() {
+        return Collections.unmodifiableSet(tables.modules);
     }
 
     /// How many flows of system calls were learnt from.

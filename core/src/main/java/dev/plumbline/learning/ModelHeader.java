@@ -48,9 +48,13 @@ final class ModelHeader {
             throw new ModelException("%s has format %d, and this Plumbline knows formats up to %d: use a newer one"
                     .formatted(file, format, ModelSchema.FORMAT));
         }
+        if (format < ModelSchema.FORMAT) {
+            throw new ModelException("%s has format %d, which this Plumbline does not know any more: learn anew"
+                    .formatted(file, format));
+        }
         int page = Short.toUnsignedInt(header.getShort(16));
         long expected = Integer.toUnsignedLong(header.getInt(28)) * (page == 1 ? 1 << 16 : page);
-        if (format < 1 || expected != sizeBytes) {
+        if (expected != sizeBytes) {
             throw ModelReader.damaged(file.toString(), "it has %,d bytes of %,d".formatted(sizeBytes, expected), null);
         }
     }

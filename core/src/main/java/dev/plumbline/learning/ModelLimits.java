@@ -9,6 +9,7 @@ package dev.plumbline.learning;
 /// @param paths nodes of calling context trees, summed over contexts
 public record ModelLimits(int contexts, int names, int functions, int edges, int paths) {
     static final int MOST_CONTEXTS = 1 << 10;
+    static final int MOST_MODULES = 1 << 14;
     static final int MOST_NAMES = 1 << 21;
     static final int MOST_ITEMS = (1 << 23) - 1;
 

@@ -26,6 +26,7 @@ final class ModelReader {
     Model read() throws SQLException, ModelException {
         String expected = readModel();
         readContexts();
+        readModules();
         readNames();
         for (Method method : Method.values()) {
             readItems(method);
@@ -80,6 +81,18 @@ final class ModelReader {
             }
         }
         throw damaged("it has a context of no known kind");
+    }
+
+    private void readModules() throws SQLException, ModelException {
+        try (Statement statement = database.createStatement();
+                ResultSet row = statement.executeQuery(ModelSchema.SELECT_MODULES)) {
+            while (row.next()) {
+                int number = tables.modules.size();
+                verify(count(row, 1) == number);
+                tables.addModule(text(row, 2));
+                verify(tables.modules.size() == number + 1);
+            }
+        }
     }
 
     private void readNames() throws SQLException, ModelException {

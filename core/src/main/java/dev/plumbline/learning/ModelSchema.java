@@ -7,7 +7,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 
-/// How a model lies in an SQLite file: tables of contexts, names and items, numbered from 0 without
+/// How a model lies in an SQLite file: tables of contexts, modules, names and items, numbered from 0 without
 /// gaps, and one row of what there is once.
 ///
 /// `only_in` is a number of the flow that was the only one to show an item, the same for all such items
@@ -16,7 +16,7 @@ final class ModelSchema {
     /// "PLMB"; in the header of the file, where `file` finds it.
     static final int APPLICATION_ID = 0x504c_4d42;
     /// In the header as well; another number means that older readers would misread the file.
-    static final int FORMAT = 1;
+    static final int FORMAT = 2;
 
     static final List<String> CREATE = List.of(
             "PRAGMA application_id = " + APPLICATION_ID,
@@ -25,6 +25,7 @@ final class ModelSchema {
                     + " flows_left_out INTEGER, unknown_calls INTEGER, crowded_calls INTEGER, digest TEXT)",
             "CREATE TABLE context (id INTEGER PRIMARY KEY, kind TEXT, name TEXT, flows INTEGER,"
                     + " crowded_set INTEGER, crowded_edge INTEGER, crowded_path INTEGER)",
+            "CREATE TABLE module (id INTEGER PRIMARY KEY, name TEXT)",
             "CREATE TABLE name (id INTEGER PRIMARY KEY, text TEXT)",
             "CREATE TABLE function (id INTEGER PRIMARY KEY, context INTEGER, function INTEGER,"
                     + " calls INTEGER, flows INTEGER, only_in INTEGER)",
@@ -39,6 +40,8 @@ final class ModelSchema {
     static final String SELECT_CONTEXTS =
             "SELECT id, kind, name, flows, crowded_set, crowded_edge, crowded_path FROM context ORDER BY id";
     static final String INSERT_CONTEXT = "INSERT INTO context VALUES (?, ?, ?, ?, ?, ?, ?)";
+    static final String SELECT_MODULES = "SELECT id, name FROM module ORDER BY id";
+    static final String INSERT_MODULE = "INSERT INTO module VALUES (?, ?)";
     static final String SELECT_NAMES = "SELECT id, text FROM name ORDER BY id";
     static final String INSERT_NAME = "INSERT INTO name VALUES (?, ?)";
 

@@ -36,6 +36,7 @@ final class ModelSum {
         for (Method method : Method.values()) {
             addItems(method);
         }
+        other.modules.forEach(sum::addModule);
         sum.calls += other.calls;
         sum.losses = sum.losses.plus(other.losses).plus(new Losses(0, 0, 0, crowdedCalls));
     }

@@ -5,6 +5,8 @@ import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.function.ToDoubleFunction;
 
@@ -26,6 +28,8 @@ final class ModelTables {
     final List<Context> contexts = new ArrayList<>();
     private final Map<Context, Integer> contextNumbers = new HashMap<>();
     private final Map<Method, ItemTable> items = new EnumMap<>(Method.class);
+    /// Modules that were loaded, be it that they ran or not; at most [ModelLimits#MOST_MODULES].
+    final SortedSet<String> modules = new TreeSet<>();
     final Novelty novelty;
     /// By context: flows learnt.
     final long[] flows = new long[ModelLimits.MOST_CONTEXTS];
@@ -53,6 +57,7 @@ final class ModelTables {
         names = other.names.copy();
         novelty = other.novelty.copy();
         contexts.addAll(other.contexts);
+        modules.addAll(other.modules);
         contextNumbers.putAll(other.contextNumbers);
         other.items.forEach((method, table) -> items.put(method, table.copy()));
         System.arraycopy(other.flows, 0, flows, 0, flows.length);
@@ -87,6 +92,13 @@ final class ModelTables {
         contextNumbers.put(context, contexts.size());
         contexts.add(context);
         return contexts.size() - 1;
+    }
+
+    /// A module is loaded. One that there is no room for counts as one that was not there.
+    void addModule(String name) {
+        if (modules.size() < ModelLimits.MOST_MODULES) {
+            modules.add(name);
+        }
     }
 
     static long functionKey(int context, int name) {

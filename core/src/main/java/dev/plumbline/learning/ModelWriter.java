@@ -5,6 +5,7 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.sql.Types;
+import java.util.List;
 
 /// Writes a model into an empty database, all of it in one transaction.
 final class ModelWriter {
@@ -31,7 +32,8 @@ final class ModelWriter {
         digest.number(losses.events()).number(losses.flows());
         digest.number(losses.unknownCalls()).number(losses.noRoom());
         writeContexts();
-        writeNames();
+        writeTexts(ModelSchema.INSERT_MODULE, List.copyOf(tables.modules));
+        writeTexts(ModelSchema.INSERT_NAME, tables.names.all());
         for (Method method : Method.values()) {
             writeItems(method);
         }
@@ -74,13 +76,12 @@ final class ModelWriter {
         }
     }
 
-    private void writeNames() throws SQLException {
-        try (PreparedStatement insert = database.prepareStatement(ModelSchema.INSERT_NAME)) {
-            for (int number = 0; number < tables.names.count(); number++) {
-                String name = tables.names.name(number);
+    private void writeTexts(String sql, List<String> texts) throws SQLException {
+        try (PreparedStatement insert = database.prepareStatement(sql)) {
+            for (int number = 0; number < texts.size(); number++) {
                 insert.setInt(1, number);
-                insert.setString(2, name);
-                digest.number(number).text(name);
+                insert.setString(2, texts.get(number));
+                digest.number(number).text(texts.get(number));
                 add(insert, number);
             }
             insert.executeBatch();

@@ -1,6 +1,7 @@
 package dev.plumbline.learning;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -38,6 +39,11 @@ final class NameTable {
 
     String name(int number) {
         return names.get(number);
+    }
+
+    /// All of them, in the order of their numbers.
+    List<String> all() {
+        return Collections.unmodifiableList(names);
     }
 
     int find(String name) {

@@ -18,8 +18,10 @@ import java.util.Set;
 /// - Code that is no known function, a caller in no known code, and a call that does not go where its instruction says
 ///   are [Severity#CRITICAL], whatever was learnt.
 /// - Code of a module that was not there while learning is [Severity#HIGH] in a learnt system call or exception, and
-///   [Severity#MEDIUM] elsewhere, but for system calls that load and unload modules. So is a call through a pointer to
-///   a function of another type than all that were seen to be called there ([CallKinds]).
+///   [Severity#MEDIUM] elsewhere, but for system calls that load and unload modules. So is code that has gone from
+/// where
+///   modules lie before it could be looked at, and a call through a pointer to a function of another type than all
+///   that were seen to be called there ([CallKinds]).
 /// - A new target of a pointer whose type cannot be told is [Severity#MEDIUM].
 /// - What is left is new and possible: [Severity#LOW], one alert a context.
 ///
@@ -46,6 +48,10 @@ public final class EdgeComparison implements ObservedEdge.Sink {
 
         /// The module that the list of modules gives the address to now, be it that it has come just now.
         Optional<String> module(long address);
+
+        /// Whether the address lies where modules and generated code lie, and nothing is there any more: what it was
+        /// came and went between two looks.
+        boolean isGone(long address);
     }
 
     /// Tells which functions are of one type.
@@ -139,6 +145,8 @@ public final class EdgeComparison implements ObservedEdge.Sink {
                     Detector.STATIC_RULE,
                     "the kernel calls %s of the guest's own".formatted(owner.get()),
                     new Evidence(edge.caller(), "", owner.get() + " at " + edge.function()));
+        } else if (own.isGone(edge.entry())) {
+            gone(edge);
         } else {
             raise(
                     edge,
@@ -173,6 +181,8 @@ public final class EdgeComparison implements ObservedEdge.Sink {
                     Detector.STATIC_RULE,
                     owner.get() + " of the guest's own calls kernel functions",
                     new Evidence(edge.caller(), "", owner.get() + " calls " + edge.function()));
+        } else if (own.isGone(edge.returnAddress())) {
+            gone(edge);
         } else {
             raise(
                     edge,
@@ -226,23 +236,36 @@ public final class EdgeComparison implements ObservedEdge.Sink {
         return LearntCalls.module(name).filter(module -> !learnt.hasModule(module));
     }
 
-    private void strange(ObservedEdge edge, String module, Set<String> targets) {
+    // A module, most likely: one that nobody can look at any more.
+    private void gone(ObservedEdge edge) {
+        raise(
+                edge,
+                strangeness(edge),
+                Detector.SET,
+                "code that was gone before it could be looked at has run",
+                new Evidence(edge.caller(), expected(edge), edge.function()));
+    }
+
+    private Severity strangeness(ObservedEdge edge) {
         Context context = Context.of(edge);
-        boolean isLoading = isLoading(edge);
         boolean isGrave = learnt.hasContext(context)
                 && (context.kind().isSystemCall() || context.kind() == ContextKind.EXCEPTION);
-        Severity severity = isLoading ? Severity.LOW : isGrave ? Severity.HIGH : Severity.MEDIUM;
+        return isLoading(edge) ? Severity.LOW : isGrave ? Severity.HIGH : Severity.MEDIUM;
+    }
+
+    private void strange(ObservedEdge edge, String module, Set<String> targets) {
         boolean isEntered = LearntCalls.module(edge.function()).equals(Optional.of(module));
         boolean isFromOutside = !LearntCalls.module(edge.caller()).equals(Optional.of(module));
-        if (isEntered && isFromOutside && !targets.isEmpty() && !isLoading) {
-            hooked(edge, severity, targets);
+        if (isEntered && isFromOutside && !targets.isEmpty() && !isLoading(edge)) {
+            hooked(edge, strangeness(edge), targets);
             return;
         }
         raise(
                 edge,
-                severity,
+                strangeness(edge),
                 Detector.SET,
-                "code of module %s, which was not there while learning, runs in %s".formatted(module, context.title()),
+                "code of module %s, which was not there while learning, runs in %s"
+                        .formatted(module, Context.of(edge).title()),
                 new Evidence(edge.caller(), expected(edge), edge.function()));
     }
 

@@ -17,9 +17,15 @@ import java.util.function.Predicate;
 public final class GeneratedCode implements EdgeComparison.OwnCode {
     private static final long ASKED_NANOS = 10_000_000L;
     private static final long LOOK_OFTEN_NANOS = 100_000_000L;
+    /// Less than it takes to load a module, use it and unload it.
+    private static final long MARK_NANOS = 30_000_000L;
     private static final long GONE_NANOS = 5_000_000_000L;
     /// Where code still stands it may be a module's that hides, or another's.
     private static final long HIDDEN_NANOS = 1_000_000_000L;
+
+    /// Lowest value of `MODULES_VADDR` (Documentation/arch/x86/x86_64/mm.rst); nothing above it comes and goes but
+    /// code.
+    private static final long LOWEST_MODULE = 0xffff_ffff_a000_0000L;
 
     private static final Map<String, String> OWNERS = Map.of(
             "bpf", "a BPF program",
@@ -29,6 +35,8 @@ public final class GeneratedCode implements EdgeComparison.OwnCode {
     private final LinuxKernel kernel;
     private final Map<KernelModule, Long> modules = new HashMap<>();
     private final Map<GeneratedRegion, Long> regions = new HashMap<>();
+    private long mark;
+    private long markedAt = System.nanoTime() - MARK_NANOS;
     private long lookedAt = System.nanoTime() - ASKED_NANOS;
 
     public GeneratedCode(LinuxKernel kernel) {
@@ -43,6 +51,13 @@ public final class GeneratedCode implements EdgeComparison.OwnCode {
     @Override
     public Optional<String> module(long address) {
         return seen(modules, module -> module.hasCodeAt(address), address).map(KernelModule::name);
+    }
+
+    @Override
+    public boolean isGone(long address) {
+        return Long.compareUnsigned(address, LOWEST_MODULE) >= 0
+                && !kernel.image().contains(address)
+                && !isMapped(address);
     }
 
     private <T> Optional<T> seen(Map<T, Long> all, Predicate<T> holds, long address) {
@@ -64,9 +79,25 @@ public final class GeneratedCode implements EdgeComparison.OwnCode {
         }
     }
 
-    /// Reads the lists, so that what goes is known to have been there; call it several times a second.
+    /// Reads the lists, so that what goes is known to have been there; call it often, it looks as often as it needs.
     public void look() {
-        look(LOOK_OFTEN_NANOS);
+        look(isMarkNew() ? 0 : LOOK_OFTEN_NANOS);
+    }
+
+    private boolean isMarkNew() {
+        long now = System.nanoTime();
+        if (now - markedAt < MARK_NANOS) {
+            return false;
+        }
+        markedAt = now;
+        try {
+            long before = mark;
+            mark = kernel.moduleMark();
+            return mark != before;
+        } catch (GuestException _) {
+            // A list that changes while it is read has changed.
+            return true;
+        }
     }
 
     private void look(long everyNanos) {

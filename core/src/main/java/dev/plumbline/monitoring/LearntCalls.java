@@ -3,7 +3,6 @@ package dev.plumbline.monitoring;
 import dev.plumbline.learning.Context;
 import dev.plumbline.learning.ContextModel;
 import dev.plumbline.learning.LearntEdge;
-import dev.plumbline.learning.LearntFunction;
 import dev.plumbline.learning.Model;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -15,15 +14,13 @@ import java.util.TreeSet;
 /// What a model knows whatever the context. Immutable.
 final class LearntCalls {
     private final Map<String, Set<String>> targets = new HashMap<>();
-    private final Set<String> modules = new HashSet<>();
+    private final Set<String> modules;
     private final Set<Context> contexts = new HashSet<>();
 
     LearntCalls(Model model) {
+        modules = model.modules();
         for (ContextModel context : model.contexts().values()) {
             contexts.add(context.context());
-            for (LearntFunction function : context.functions()) {
-                module(function.name()).ifPresent(modules::add);
-            }
             for (LearntEdge edge : context.edges()) {
                 if (edge.isIndirect()) {
                     targets.computeIfAbsent(edge.site(), _ -> new TreeSet<>()).add(edge.function());
@@ -37,7 +34,7 @@ final class LearntCalls {
         return targets.getOrDefault(site, Set.of());
     }
 
-    /// Whether anything of a module was seen to run.
+    /// Whether a module was loaded while learning.
     boolean hasModule(String module) {
         return modules.contains(module);
     }

@@ -2,9 +2,12 @@ package dev.plumbline.extraction;
 
 import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.callgraph.CodeSketch;
+import dev.plumbline.kernel.CodeRegion;
 import dev.plumbline.kernel.FrameSizes;
+import dev.plumbline.kernel.KernelCode;
 import dev.plumbline.kernel.PatchPlaces;
 import dev.plumbline.kernel.SystemCall;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -16,6 +19,7 @@ import java.util.Set;
 /// whose names are of entry code have no entry NOP, as in Linux.
 public final class SketchKernel {
     static final long SLOT_BYTES = 0x200;
+    private static final long MODULES = 0xffff_ffff_c000_0000L;
 
     public enum Kind {
         CALL,
@@ -31,6 +35,7 @@ public final class SketchKernel {
     private final Map<String, long[]> returnAddresses = new LinkedHashMap<>();
     private final List<String> names = new ArrayList<>();
     private final Set<String> withEntry = new HashSet<>();
+    private final List<String> idleModules = new ArrayList<>();
     private CallGraph graph;
 
     public SketchKernel function(String name, Step... steps) {
@@ -59,6 +64,21 @@ public final class SketchKernel {
     public SketchKernel withEntry(String name) {
         withEntry.add(name);
         return this;
+    }
+
+    /// Loads a module whose code nobody calls.
+    public SketchKernel idleModule(String name) {
+        idleModules.add(name);
+        return this;
+    }
+
+    private KernelCode withModules(KernelCode core) {
+        List<CodeRegion> regions = new ArrayList<>(core.regions());
+        for (String name : idleModules) {
+            byte[] code = {(byte) 0xc3};
+            regions.add(new CodeRegion(name, MODULES + 0x1000L * regions.size(), MemorySegment.ofArray(code)));
+        }
+        return new KernelCode(regions, core.symbols(), core.patchPlaces());
     }
 
     private boolean hasEntry(String name) {
@@ -90,7 +110,7 @@ public final class SketchKernel {
         }
         long[] ftrace = sites.stream().mapToLong(Long::longValue).toArray();
         PatchPlaces places = new PatchPlaces(ftrace, new long[0], new long[0], new long[0]);
-        graph = CallGraph.of(sketch.code(places), 1);
+        graph = CallGraph.of(withModules(sketch.code(places)), 1);
         return this;
     }
 

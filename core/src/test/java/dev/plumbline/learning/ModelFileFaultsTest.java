@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ModelFileFaultsTest {
     private static final long SEED = 20_260_109;
     private static final int KILLS = 8;
-    private static final int LATEST_KILL_MILLIS = 600;
+    private static final int LATEST_KILL_MILLIS = 150;
     // In KiB a file; SQLite's library, which is unpacked, and the first models fit.
     private static final String LIMITED = "ulimit -f 1400; exec \"$@\"";
 
@@ -59,12 +59,13 @@ class ModelFileFaultsTest {
         for (int kill = 0; kill < KILLS; kill++) {
             Process process = ModelWriterProcess.start(directory, List.of(), file(), Integer.MAX_VALUE);
             awaitHold(process);
+            process.getInputStream().readNBytes(kill % 3);
             Thread.sleep(random.nextInt(LATEST_KILL_MILLIS));
             assertThat(process.isAlive()).isTrue();
             process.destroyForcibly().waitFor();
             mostRounds = Math.max(mostRounds, rounds(assertIsOneThatWasWritten()));
         }
-        assertThat(mostRounds).isGreaterThan(1);
+        assertThat(mostRounds).isGreaterThanOrEqualTo(2);
     }
 
     @Test

@@ -54,6 +54,7 @@ class ModelFileTest {
     /// All that is in a model, as text.
     static String contents(Model model) {
         StringBuilder text = new StringBuilder(model.buildId() + model.banner() + model.losses() + model.callCount());
+        text.append(model.modules());
         for (ContextModel each : model.contexts().values()) {
             text.append('\n').append(each.context()).append(each.flowCount()).append(each.unseen());
             text.append(each.functions()).append(each.edges()).append(each.paths());
@@ -66,6 +67,7 @@ class ModelFileTest {
         Model model = learnt(20);
         write(model);
         assertThat(contents(ModelFile.read(file()))).isEqualTo(contents(model));
+        assertThat(model.modules()).containsExactly("fat", "nls_?[31m");
         try (Stream<Path> files = Files.list(directory)) {
             assertThat(files).containsExactly(file());
         }
@@ -130,7 +132,9 @@ class ModelFileTest {
         byte[] good = Files.readAllBytes(file());
         patch(good, 68, 0x0f05_5112);
         assertThatThrownBy(() -> ModelFile.read(file())).hasMessageContaining("SQLite file of something else");
-        patch(good, 60, 2);
+        patch(good, 60, 1);
+        assertThatThrownBy(() -> ModelFile.read(file())).hasMessageContaining("learn anew");
+        patch(good, 60, ModelSchema.FORMAT + 1);
         assertThatThrownBy(() -> ModelFile.read(file())).hasMessageContaining("use a newer one");
     }
 

@@ -4,7 +4,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/// A process that writes one model after the other to a file: the n-th is of n rounds.
+/// A process that writes one model after the other to a file: the n-th is of n rounds. It says when it holds the file,
+/// and after that a full stop for each model.
 final class ModelWriterProcess {
     static final int NAMES_OF_ROUND = 500;
 
@@ -18,6 +19,8 @@ final class ModelWriterProcess {
             System.out.println("holds");
             for (int rounds = 1; rounds <= count; rounds++) {
                 file.replace(model(rounds));
+                System.out.print('.');
+                System.out.flush();
             }
         } catch (ModelException e) {
             System.err.println(e.getMessage());

@@ -47,6 +47,8 @@ public final class SketchWorkload {
                 .function("proc_read", call("lock"))
                 .function("worker", call("work"))
                 .function("work", call("lock"))
+                .idleModule("fat")
+                .idleModule("nls_\u001b[31m")
                 .build();
         builder = new FlowBuilder(kernel.code(), SketchWorkload::identity, 1, sink);
     }

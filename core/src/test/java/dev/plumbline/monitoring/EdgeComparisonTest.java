@@ -28,8 +28,10 @@ class EdgeComparisonTest {
     private static final long TASK = 0xffff888000010000L;
     private static final long STACK = 0xffffc90000000000L;
     private static final TaskIdentity WHO = new TaskIdentity(7, 7, "reader", false, STACK);
+    private static final long GONE = 0xffffffffc0ee0000L;
     private static final int READ = 0;
     private static final int CLOSE = 1;
+    private static final int UNLEARNT = 2;
     private static final Map<String, Set<Integer>> TYPES = Map.of(
             "ext4_read", Set.of(11),
             "proc_read", Set.of(11),
@@ -56,6 +58,7 @@ class EdgeComparisonTest {
                 .function("untyped")
                 .function("pipe_read", tail("wake"))
                 .function("wake")
+                .idleModule("idle")
                 .build();
         Learner learner = new Learner(new KernelIdentity("Linux version 6.1.0-sketch (nobody)", "b01dface", "0123"));
         FlowBuilder flows = new FlowBuilder(kernel.code(), _ -> WHO, 1, learner);
@@ -70,7 +73,8 @@ class EdgeComparisonTest {
                 model, EdgeComparisonTest::types, new Lists(), new NamedTailCalls(kernel.graph()), alerts::add);
         List<SystemCall> calls = List.of(
                 new SystemCall(READ, "read", kernel.address("__x64_sys_read")),
-                new SystemCall(CLOSE, "close", kernel.address("__x64_sys_close")));
+                new SystemCall(CLOSE, "close", kernel.address("__x64_sys_close")),
+                new SystemCall(UNLEARNT, "fsync", kernel.address("copy")));
         edges = new EdgeBuilder(kernel.code(), calls, _ -> WHO, comparison);
     }
 
@@ -87,6 +91,11 @@ class EdgeComparisonTest {
         @Override
         public Optional<String> module(long address) {
             return address == 0xffffffffc0fe0000L ? Optional.of("fresh") : Optional.empty();
+        }
+
+        @Override
+        public boolean isGone(long address) {
+            return address == GONE;
         }
     }
 
@@ -164,6 +173,22 @@ class EdgeComparisonTest {
         assertThat(alerts).extracting(Alert::severity).containsExactly(Severity.HIGH, Severity.LOW);
         assertThat(alerts).allMatch(alert -> alert.title().contains("module fresh"));
         assertThat(alerts.getFirst().path()).containsExactly("0xffffffffc0fe0000 [fresh]", "lock");
+    }
+
+    @Test
+    void aModuleThatWasLoadedAndIdleWhileLearningIsNone() {
+        moduleRuns("read", "__x64_sys_read+0x99", "helper [idle]");
+        moduleRuns("read", "__x64_sys_read+0x99", "helper [fresh]");
+        assertThat(alerts).extracting(Alert::severity).containsExactly(Severity.LOW, Severity.HIGH);
+    }
+
+    @Test
+    void codeThatHasGoneIsAStrangerWhereverItWas() {
+        edges.edge(0, kernel.address("lock"), GONE, TASK, READ);
+        edges.edge(0, kernel.address("lock"), GONE, TASK, UNLEARNT);
+        edges.indirect(0, GONE, kernel.returnAddress("__x64_sys_read", 1), TASK);
+        assertThat(alerts).extracting(Alert::severity).containsExactly(Severity.HIGH, Severity.MEDIUM, Severity.MEDIUM);
+        assertThat(alerts).allMatch(alert -> alert.title().contains("gone"));
     }
 
     @Test

@@ -13,4 +13,9 @@ final class NoOtherCode implements EdgeComparison.OwnCode {
     public Optional<String> module(long address) {
         return Optional.empty();
     }
+
+    @Override
+    public boolean isGone(long address) {
+        return false;
+    }
 }
