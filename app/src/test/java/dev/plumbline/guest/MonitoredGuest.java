@@ -47,7 +47,7 @@ import java.util.stream.Collectors;
 /// A guest in edge mode, whose calls are compared with a model and whose code is looked after. For one thread.
 final class MonitoredGuest implements AutoCloseable {
     private static final long LOOK_NANOS = 500_000_000L;
-    private static final long PATIENCE_NANOS = 10_000_000_000L;
+    private static final long PATIENCE_NANOS = 60_000_000_000L;
 
     private final Machine machine;
     private final Map<String, Alert> alerts = new LinkedHashMap<>();
@@ -116,11 +116,14 @@ final class MonitoredGuest implements AutoCloseable {
         alerts.putIfAbsent(alert.key(), alert);
     }
 
-    /// Waits until a module that has come or gone has joined or left, as it should within a second; but no longer than
-    /// ten, as on a host that is busy: it is to be noticed all the same. Not for the thread that looks.
+    /// Waits until a module that has come or gone has joined or left, as it does within a second where the host is not
+    /// busy. Not for the thread that looks.
     void await(String module, boolean isThere) throws InterruptedException {
         long deadline = System.nanoTime() + PATIENCE_NANOS;
-        while (modules.contains(module) != isThere && System.nanoTime() < deadline) {
+        while (modules.contains(module) != isThere) {
+            assertThat(System.nanoTime() - deadline)
+                    .as("%s, which is %s, was not noticed", module, isThere ? "loaded" : "unloaded")
+                    .isNegative();
             Thread.sleep(20);
         }
     }
