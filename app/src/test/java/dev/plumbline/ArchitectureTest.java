@@ -43,7 +43,7 @@ class ArchitectureTest {
             "report",
             "command");
 
-    private static final List<String> DRIVERS = List.of("machine.qemu", "machine.dump", "machine.proc");
+    private static final List<String> DRIVERS = List.of("machine.qemu", "machine.dump", "machine.proc", "machine.xen");
     private static final String TESTBED = "testbed";
 
     /// Engines use what probes may; which one runs is chosen by a command, and nothing else knows.
@@ -192,7 +192,7 @@ class ArchitectureTest {
     void foreignFunctionsAreCalledInOnePackagePerLibrary() {
         noClasses()
                 .that()
-                .resideOutsideOfPackage(ROOT + "x86.zydis")
+                .resideOutsideOfPackages(ROOT + "x86.zydis", ROOT + "machine.xen")
                 .should()
                 .dependOnClassesThat()
                 .belongToAnyOf(Linker.class, SymbolLookup.class)

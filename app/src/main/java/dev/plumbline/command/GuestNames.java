@@ -4,6 +4,7 @@ import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Machine;
 import dev.plumbline.machine.dump.DumpMachine;
 import dev.plumbline.machine.qemu.QemuMachine;
+import dev.plumbline.machine.xen.XenMachine;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 
@@ -11,7 +12,7 @@ import java.nio.file.Path;
 final class GuestNames {
     private GuestNames() {}
 
-    /// @param name `qemu:NAME`, `qmp:SOCKET`, `dump:FILE` or a bare NAME
+    /// @param name `qemu:NAME`, `qmp:SOCKET`, `dump:FILE`, `xen:NAME` or a bare NAME
     /// @throws GuestException if there is no such guest or it cannot be attached
     static Machine attach(String name) throws GuestException {
         int colon = name.indexOf(':');
@@ -23,10 +24,11 @@ final class GuestNames {
         return switch (kind) {
             case "", "qemu" -> QemuMachine.attach(rest);
             case "qmp" -> QemuMachine.attach(path(rest));
+            case "xen" -> XenMachine.attach(rest);
             case "dump" -> DumpMachine.open(path(rest));
             default ->
                 throw new GuestException("no guest is named like '" + name
-                        + "': write qemu:NAME, qmp:SOCKET, dump:FILE, or the bare NAME of a QEMU guest");
+                        + "': write qemu:NAME, xen:NAME, qmp:SOCKET, dump:FILE, or the bare NAME of a QEMU guest");
         };
     }
 

@@ -1,0 +1,199 @@
+package dev.plumbline.machine.xen;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import dev.plumbline.machine.GuestException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/// Xen's control interface. For one thread at a time.
+final class XenControl implements AutoCloseable {
+    private static final Path DEVICE = Path.of("/dev/xen/privcmd");
+    private static final int MOST_DOMAINS = 1 << 15;
+    private static final int DOMAINS_AT_ONCE = 64;
+    /// `HVM_SAVE_CODE(CPU)`, public/arch-x86/hvm/save.h.
+    private static final short CPU_RECORD = 2;
+
+    private static final VarHandle ERRNO =
+            XenLibraries.ERRNO.varHandle(java.lang.foreign.MemoryLayout.PathElement.groupElement("errno"));
+    private static final int PERMISSION = 1;
+    private static final int NO_SUCH_DOMAIN = 3;
+    private static final int NO_ACCESS = 13;
+
+    private final Arena arena = Arena.ofShared();
+    private final XenLibraries libraries;
+    private final MemorySegment error = arena.allocate(XenLibraries.ERRNO);
+    private final MemorySegment interfaceHandle;
+    private final MemorySegment memoryHandle;
+
+    private XenControl(XenLibraries libraries) throws GuestException {
+        this.libraries = libraries;
+        MemorySegment none = MemorySegment.NULL;
+        interfaceHandle = (MemorySegment) call(() -> libraries.openControl.invoke(error, none, none, 0));
+        if (interfaceHandle.equals(none)) {
+            throw refused("open its control interface");
+        }
+        memoryHandle = (MemorySegment) call(() -> libraries.openMemory.invoke(error, none, 0));
+        if (memoryHandle.equals(none)) {
+            GuestException refused = refused("open its memory interface");
+            call(() -> libraries.closeControl.invoke(error, interfaceHandle));
+            throw refused;
+        }
+    }
+
+    /// @throws GuestException if this host does not run on a Xen that is known, or this process may not command it
+    static XenControl open() throws GuestException {
+        XenVersion version = XenVersion.ofThisHost();
+        if (!Files.isReadable(DEVICE) || !Files.isWritable(DEVICE)) {
+            throw new GuestException(
+                    Files.exists(DEVICE)
+                            ? "no permission to command Xen (" + DEVICE + "): run as root"
+                            : "this domain has no " + DEVICE + ": run plumbline in dom0, with the module xen-privcmd");
+        }
+        return new XenControl(XenLibraries.load(version));
+    }
+
+    private interface Call {
+        Object invoke() throws Throwable;
+    }
+
+    private static Object call(Call call) {
+        try {
+            return call.invoke();
+        } catch (RuntimeException | Error e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new IllegalStateException("a call of Xen's libraries", e);
+        }
+    }
+
+    private int number(Call call) {
+        return (int) call(call);
+    }
+
+    private int errno() {
+        return (int) ERRNO.get(error, 0L);
+    }
+
+    private GuestException refused(String what) {
+        int errno = errno();
+        return switch (errno) {
+            case PERMISSION, NO_ACCESS ->
+                new GuestException("Xen does not allow this domain to " + what + ": run plumbline as root in dom0");
+            default -> new GuestException("Xen refuses to " + what + " (errno " + errno + ")");
+        };
+    }
+
+    /// All domains, ascending by number.
+    List<DomainInfo> domains() throws GuestException {
+        List<DomainInfo> domains = new ArrayList<>();
+        int next = 0;
+        while (next < MOST_DOMAINS) {
+            List<DomainInfo> some = domains(next, DOMAINS_AT_ONCE);
+            if (some.isEmpty()) {
+                break;
+            }
+            domains.addAll(some);
+            next = some.getLast().id() + 1;
+        }
+        return domains;
+    }
+
+    /// What there is to say of a domain, unless it has ended.
+    Optional<DomainInfo> domain(int id) throws GuestException {
+        return domains(id, 1).stream().filter(info -> info.id() == id).findFirst();
+    }
+
+    private List<DomainInfo> domains(int first, int most) throws GuestException {
+        try (Arena buffers = Arena.ofConfined()) {
+            MemorySegment buffer = buffers.allocate((long) DomainInfo.SIZE_BYTES * most, 8);
+            int count = number(() -> libraries.listDomains.invoke(error, interfaceHandle, first, most, buffer));
+            if (count < 0) {
+                if (errno() == NO_SUCH_DOMAIN) {
+                    return List.of();
+                }
+                throw refused("list domains");
+            }
+            List<DomainInfo> domains = new ArrayList<>();
+            for (int i = 0; i < Math.min(count, most); i++) {
+                domains.add(DomainInfo.of(buffer.asSlice((long) DomainInfo.SIZE_BYTES * i, DomainInfo.SIZE_BYTES)));
+            }
+            return domains;
+        }
+    }
+
+    void pause(int domain) throws GuestException {
+        if (number(() -> libraries.pause.invoke(error, interfaceHandle, domain)) != 0) {
+            throw refused("pause domain " + domain);
+        }
+    }
+
+    void unpause(int domain) throws GuestException {
+        if (number(() -> libraries.unpause.invoke(error, interfaceHandle, domain)) != 0) {
+            throw refused("let domain " + domain + " run on");
+        }
+    }
+
+    /// The highest guest frame number that a domain has used.
+    long maximumFrame(int domain) throws GuestException {
+        try (Arena buffers = Arena.ofConfined()) {
+            MemorySegment frame = buffers.allocate(JAVA_LONG);
+            if (number(() -> libraries.maximumFrame.invoke(error, interfaceHandle, domain, frame)) != 0) {
+                throw refused("tell how much memory domain " + domain + " has");
+            }
+            return frame.get(JAVA_LONG, 0);
+        }
+    }
+
+    /// Fills a buffer with the state of a vCPU, `struct hvm_hw_cpu`.
+    void context(int domain, int vcpu, MemorySegment buffer) throws GuestException {
+        int size = (int) buffer.byteSize();
+        if (number(() -> libraries.context.invoke(
+                        error, interfaceHandle, domain, CPU_RECORD, (short) vcpu, buffer, size))
+                != 0) {
+            throw refused("tell the registers of vCPU " + vcpu + " of domain " + domain);
+        }
+    }
+
+    /// Maps frames of a domain one behind the other.
+    ///
+    /// @param protection as for mmap(2)
+    /// @param frames guest frame numbers, u64 each
+    /// @param errors gets an s32 for each, 0 where there is a frame
+    /// @return where they are mapped, or null if none of them is there
+    MemorySegment map(int domain, int protection, MemorySegment frames, MemorySegment errors) {
+        long count = frames.byteSize() / JAVA_LONG.byteSize();
+        MemorySegment mapped = (MemorySegment)
+                call(() -> libraries.map.invoke(error, memoryHandle, domain, protection, count, frames, errors));
+        return mapped.equals(MemorySegment.NULL) ? null : mapped;
+    }
+
+    void unmap(MemorySegment mapped, long pages) throws GuestException {
+        if (number(() -> libraries.unmap.invoke(error, memoryHandle, mapped, pages)) != 0) {
+            throw refused("unmap memory");
+        }
+    }
+
+    @Override
+    public void close() {
+        if (arena.scope().isAlive()) {
+            number(() -> libraries.closeMemory.invoke(error, memoryHandle));
+            number(() -> libraries.closeControl.invoke(error, interfaceHandle));
+            arena.close();
+        }
+    }
+
+    /// The size of an error in [#map].
+    static final long ERROR_BYTES = JAVA_INT.byteSize();
+
+    /// The size of a frame number in [#map].
+    static final long FRAME_BYTES = ADDRESS.byteSize();
+}

@@ -1,0 +1,62 @@
+package dev.plumbline.machine.xen;
+
+import dev.plumbline.machine.GuestException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+
+/// A version of Xen, which says how its structures are laid out.
+record XenVersion(int major, int minor) {
+    /// Where Linux says what Xen it runs on (Documentation/ABI/stable/sysfs-hypervisor-xen).
+    private static final Path SYSTEM = Path.of("/sys/hypervisor");
+
+    private static final XenVersion KNOWN = new XenVersion(4, 17);
+
+    /// The one that this host runs on.
+    ///
+    /// @throws GuestException if it runs on none, or on one whose layouts are not known
+    static XenVersion ofThisHost() throws GuestException {
+        return of(SYSTEM);
+    }
+
+    static boolean isThisHostOnXen() {
+        return Files.exists(SYSTEM.resolve("type")) && Files.exists(SYSTEM.resolve("version/major"));
+    }
+
+    static XenVersion of(Path system) throws GuestException {
+        XenVersion version;
+        try {
+            if (!Files.readString(system.resolve("type")).strip().equals("xen")) {
+                throw notXen(null);
+            }
+            version = new XenVersion(number(system, "major"), number(system, "minor"));
+        } catch (NoSuchFileException e) {
+            throw notXen(e);
+        } catch (GuestException e) {
+            throw e;
+        } catch (IOException | NumberFormatException e) {
+            throw new GuestException("cannot read Xen's version below " + system + ": " + e.getMessage(), e);
+        }
+        if (!version.equals(KNOWN)) {
+            throw new GuestException("this host runs on Xen " + version + ", and Plumbline knows the layouts of "
+                    + KNOWN + " only: use a Plumbline that knows it");
+        }
+        return version;
+    }
+
+    private static int number(Path system, String file) throws IOException {
+        return Integer.parseInt(
+                Files.readString(system.resolve("version").resolve(file)).strip());
+    }
+
+    private static GuestException notXen(Exception cause) {
+        return new GuestException(
+                "this host does not run on Xen: run plumbline in dom0, or name a guest of another kind", cause);
+    }
+
+    @Override
+    public String toString() {
+        return major + "." + minor;
+    }
+}
