@@ -24,7 +24,7 @@ final class DetachCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "VM", description = "The guest: qemu:NAME, qmp:SOCKET or a bare NAME")
+    @Parameters(paramLabel = "VM", description = "The guest: qemu:NAME, xen:NAME, qmp:SOCKET or a bare NAME")
     private String vm;
 
     @Option(names = "--after-kill", hidden = true, description = "The run that held the guest was killed this moment")

@@ -25,7 +25,7 @@ final class InspectCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "VM", description = "The guest: qemu:NAME, qmp:SOCKET, dump:FILE or a bare NAME")
+    @Parameters(paramLabel = "VM", description = "The guest: qemu:NAME, xen:NAME, qmp:SOCKET, dump:FILE or a bare NAME")
     private String vm;
 
     @Option(names = "--json", description = "Print a JSON object")

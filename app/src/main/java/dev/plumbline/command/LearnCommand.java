@@ -31,7 +31,7 @@ final class LearnCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "VM", description = "The guest: qemu:NAME, qmp:SOCKET or a bare NAME")
+    @Parameters(paramLabel = "VM", description = "The guest: qemu:NAME, xen:NAME, qmp:SOCKET or a bare NAME")
     private String vm;
 
     @Option(names = "--model", paramLabel = "FILE", required = true, description = "The model's file")

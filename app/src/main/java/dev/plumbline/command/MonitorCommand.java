@@ -42,7 +42,7 @@ final class MonitorCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "VM", description = "The guest: qemu:NAME, qmp:SOCKET or a bare NAME")
+    @Parameters(paramLabel = "VM", description = "The guest: qemu:NAME, xen:NAME, qmp:SOCKET or a bare NAME")
     private String vm;
 
     @Option(names = "--model", paramLabel = "FILE", required = true, description = "What is normal, from learn")

@@ -27,7 +27,7 @@ import picocli.CommandLine.Spec;
         version = "plumbline " + Release.VERSION,
         footer = {
             "",
-            "A guest VM is named qemu:NAME, qmp:SOCKET or dump:FILE; a bare NAME works where it is unambiguous.",
+            "A guest VM is named qemu:NAME, xen:NAME, qmp:SOCKET or dump:FILE; a bare NAME is that of a QEMU guest.",
             "Exit codes: 0 done, 1 failed, 2 usage, 3 monitor raised alerts above low; testbed exec ends with"
                     + " the guest command's."
         },

@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.plumbline.machine.GuestException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.nio.file.Files;
@@ -22,8 +23,7 @@ final class XenControl implements AutoCloseable {
     /// `HVM_SAVE_CODE(CPU)`, public/arch-x86/hvm/save.h.
     private static final short CPU_RECORD = 2;
 
-    private static final VarHandle ERRNO =
-            XenLibraries.ERRNO.varHandle(java.lang.foreign.MemoryLayout.PathElement.groupElement("errno"));
+    private static final VarHandle ERRNO = XenLibraries.ERRNO.varHandle(MemoryLayout.PathElement.groupElement("errno"));
     private static final int PERMISSION = 1;
     private static final int NO_SUCH_DOMAIN = 3;
     private static final int NO_ACCESS = 13;
