@@ -28,9 +28,11 @@ final class RecorderQuestion implements AutoCloseable {
     private static final int CS_AT = STACK_TOP_AT - 32;
     private static final int USED_STACK_BYTES = 1024;
 
-    // mmap(2), asm-generic/mman-common.h: readable, writable, executable; private, anonymous, in the lowest 2 GiB.
+    // mmap(2), asm-generic/mman-common.h: readable, writable, executable; private, anonymous, nowhere but there.
     private static final int ALL = 7;
-    private static final int LOW_MEMORY = 0x02 | 0x20 | 0x40;
+    private static final int JUST_THERE = 0x02 | 0x20 | 0x100000;
+    private static final long LOW_END = 1L << 31;
+    private static final long LOW_STEP = 1 << 24;
 
     private static final Linker LINKER = Linker.nativeLinker();
 
@@ -41,18 +43,25 @@ final class RecorderQuestion implements AutoCloseable {
     RecorderQuestion(long factor) throws Throwable {
         MethodHandle map = function(
                 "mmap", FunctionDescriptor.of(ADDRESS, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG));
-        MemorySegment mapped =
-                (MemorySegment) map.invokeExact(MemorySegment.NULL, (long) SIZE_BYTES, ALL, LOW_MEMORY, -1, 0L);
-        if (mapped.address() != (int) mapped.address() || mapped.address() < 0) {
-            throw new IllegalStateException("no memory in the lowest 2 GiB: 0x%x".formatted(mapped.address()));
-        }
-        memory = mapped.reinterpret(SIZE_BYTES);
+        memory = lowMemory(map).reinterpret(SIZE_BYTES);
         table = new EdgeTable(memory.address(), factor);
         byte[] code = code();
         memory.asSlice(CODE_AT, code.length).copyFrom(MemorySegment.ofArray(code));
         memory.set(JAVA_LONG, PER_CPU_AT, memory.address() + STACK_TOP_AT);
         ask = LINKER.downcallHandle(
                 memory.asSlice(CODE_AT), FunctionDescriptor.of(JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG));
+    }
+
+    // The VM may have taken any part of it, as for its classes.
+    private static MemorySegment lowMemory(MethodHandle map) throws Throwable {
+        for (long wanted = LOW_STEP; wanted + SIZE_BYTES <= LOW_END; wanted += LOW_STEP) {
+            MemorySegment at = MemorySegment.ofAddress(wanted);
+            MemorySegment mapped = (MemorySegment) map.invokeExact(at, (long) SIZE_BYTES, ALL, JUST_THERE, -1, 0L);
+            if (mapped.address() == wanted) {
+                return mapped;
+            }
+        }
+        throw new IllegalStateException("no memory in the lowest 2 GiB");
     }
 
     private static MethodHandle function(String name, FunctionDescriptor descriptor) {
