@@ -2,7 +2,7 @@
  * Runs a shell command in a domain of Xen, from dom0: domain-exec [-w SECONDS] [-s SECONDS] NAME COMMAND
  * Standard input, both outputs and the exit status are the command's; 128 plus the number of the signal that ended it.
  * What goes wrong on the way is told in one line on standard error, with status 254 if the domain is gone and 255 else.
- * -w is how long to wait for a domain that boots, -s how long for one that says nothing while the command runs.
+ * -w is how long to wait for a domain that boots, -s how long for one that says nothing.
  *
  * The other end is guest-agent.c, which describes the frames. All domains have the same address: the interface of
  * dom0 that bears the domain's name tells them apart. Ending this program ends the command.
@@ -67,18 +67,18 @@ static int attempt(void) {
     return -1;
 }
 
-static int connected(int64_t wait_millis) {
+/* Waits for a domain that is busy, or, with `booting`, for one that is not there yet. */
+static int connected(int booting, int64_t limit_millis) {
     int64_t start = now_millis();
     for (;;) {
         int fd = attempt();
         if (fd >= 0)
             return fd;
-        int error = errno;
-        if (now_millis() - start >= wait_millis) {
-            if (error == ENODEV)
-                fail(GONE, "is gone: dom0 has no interface of its name");
+        int error = errno, too_late = now_millis() - start >= limit_millis;
+        if (error == ENODEV && (too_late || !booting))
+            fail(GONE, "is gone: dom0 has no interface of its name");
+        if (too_late)
             fail(FAILED, "does not answer: %s", strerror(error));
-        }
         usleep(20000);
     }
 }
@@ -174,11 +174,11 @@ static void converse(int fd, const char *command, int64_t silence_millis) {
 }
 
 int main(int count, char **arguments) {
-    int64_t wait_millis = 0, silence_millis = 30000;
+    int64_t boot_millis = 0, silence_millis = 30000;
     for (int option; (option = getopt(count, arguments, "+w:s:")) != -1;) {
         if (option == '?')
             return 2;
-        *(option == 'w' ? &wait_millis : &silence_millis) = 1000LL * atoi(optarg);
+        *(option == 'w' ? &boot_millis : &silence_millis) = 1000LL * atoi(optarg);
     }
     if (count - optind != 2 || strlen(arguments[optind + 1]) > LARGEST - NONCE) {
         fputs("domain-exec: usage: domain-exec [-w SECONDS] [-s SECONDS] NAME COMMAND, the latter up to 64 KiB\n", stderr);
@@ -186,5 +186,6 @@ int main(int count, char **arguments) {
     }
     domain = arguments[optind];
     signal(SIGPIPE, SIG_IGN);
-    converse(connected(wait_millis), arguments[optind + 1], silence_millis);
+    int fd = connected(boot_millis > 0, boot_millis ? boot_millis : silence_millis);
+    converse(fd, arguments[optind + 1], silence_millis);
 }

@@ -14,6 +14,8 @@ import java.time.Duration;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -32,17 +34,23 @@ class XenHostGuestTest {
     private static XenDomain newer;
 
     @BeforeAll
-    static void boot(@TempDir Path content) throws IOException {
+    static void boot(@TempDir Path content) throws Exception {
         Files.writeString(content.resolve("brought"), "along\n");
         host = XenHost.boot(NAME, XenOptions.DEFAULT.withContent(content));
-        older = host.start("older", DomainOptions.DEFAULT);
-        newer = host.start(
-                "newer", DomainOptions.DEFAULT.withKernel(GuestKernel.V6_12).withCpus(2));
+        try (var threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            Future<XenDomain> first = threads.submit(() -> host.start("older", DomainOptions.DEFAULT));
+            Future<XenDomain> second = threads.submit(() -> host.start(
+                    "newer", DomainOptions.DEFAULT.withKernel(GuestKernel.V6_12).withCpus(2)));
+            older = first.get();
+            newer = second.get();
+        }
     }
 
     @AfterAll
     static void endWithNothingLeft() throws IOException {
-        host.close();
+        if (host != null) {
+            host.close();
+        }
         assertThat(Testbed.ofUser().list()).noneMatch(guest -> guest.name().equals(NAME));
         assertThat(ProcessHandle.allProcesses()
                         .map(process -> process.info().commandLine().orElse("")))
@@ -115,11 +123,10 @@ class XenHostGuestTest {
             while (!running.stdoutSoFar().equals("up\n") || !other.stdoutSoFar().equals("up\n")) {
                 Thread.sleep(10);
             }
-            assertThat(host.dom0().execChecked("kill -9 $(pgrep -f 'sleep 432[2]')"))
-                    .isEmpty();
+            assertThat(host.dom0().execChecked("kill -9 $(pidof sleep)")).isEmpty();
             assertThat(other.await().status()).isEqualTo(137);
         }
-        while (older.exec("pgrep -f 'sleep 432[1]'").status() == 0) {
+        while (older.exec("ps -o args | grep 'sleep 432[1]'").status() == 0) {
             Thread.sleep(10);
         }
     }
