@@ -29,12 +29,19 @@ final class GuestPrograms {
         this.cache = cache;
     }
 
-    /// All programs by name.
+    /// All programs of guests by name.
     ///
     /// @throws GuestException if one cannot be compiled
     SequencedMap<String, byte[]> compiled() throws IOException {
+        return compiled(NAMES);
+    }
+
+    /// Those programs by name.
+    ///
+    /// @throws GuestException if one cannot be compiled
+    SequencedMap<String, byte[]> compiled(List<String> names) throws IOException {
         SequencedMap<String, byte[]> programs = new TreeMap<>();
-        for (String name : NAMES) {
+        for (String name : names) {
             byte[] source = resource(name + ".c");
             String entry = "programs/" + name + "-"
                     + ContentHash.of(source, COMPILER.toString().getBytes());

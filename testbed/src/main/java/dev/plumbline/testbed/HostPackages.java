@@ -20,6 +20,10 @@ final class HostPackages {
     private static final Map<String, String> FOR_MODULES = Map.of(
             "make", "make", "x86_64-linux-gnu-gcc-12", "gcc-12", "/usr/lib/x86_64-linux-gnu/libelf.so.1", "libelf1");
 
+    /// What Xen's hosts and domains need beside those for guests.
+    private static final Map<String, String> FOR_XEN =
+            Map.of("mkfs.ext4", "e2fsprogs", "ld", "binutils", "ldd", "libc-bin");
+
     private HostPackages() {}
 
     private static Map<String, String> forGuests() {
@@ -45,6 +49,14 @@ final class HostPackages {
     /// @throws GuestException naming the command that installs what is missing
     static void checkForModules() throws GuestException {
         check(FOR_MODULES, "kernel modules for test guests");
+    }
+
+    /// Passes if everything is there that Xen under QEMU needs.
+    ///
+    /// @throws GuestException naming the command that installs what is missing
+    static void checkForXen() throws GuestException {
+        check();
+        check(FOR_XEN, "Xen under QEMU");
     }
 
     private static void check(Map<String, String> packages, String purpose) throws GuestException {

@@ -18,10 +18,13 @@ import java.util.stream.Collectors;
 /// `/init`. Built once per kernel and content, then taken from the cache.
 final class Initramfs {
     /// Counts changes of what this class puts in that its inputs do not show.
-    private static final int EDITION = 1;
+    private static final int EDITION = 2;
 
     /// What the exec channel needs, in 6.1; built into 6.12.
     private static final List<String> BOOT_MODULES = List.of("virtio_pci", "virtio_console");
+
+    /// What it needs in a domain of Xen.
+    private static final List<String> DOMAIN_MODULES = List.of("xen_netfront");
 
     /// For guests to load and unload: some alone, some with dependencies (8021q, bridge, nf_conntrack).
     private static final List<String> SPARE_MODULES =
@@ -42,10 +45,9 @@ final class Initramfs {
     Path archive(KernelStore.Kernel kernel) throws GuestException {
         try {
             SequencedMap<String, byte[]> programs = new GuestPrograms(cache).compiled();
-            byte[] busybox = Files.readAllBytes(HostPackages.find("busybox")
-                    .orElseThrow(() -> new GuestException("there is no busybox on this host")));
+            byte[] busybox = busybox();
             byte[] init = GuestPrograms.resource("init");
-            String key = EDITION + kernel.release() + BOOT_MODULES + SPARE_MODULES;
+            String key = EDITION + kernel.release() + BOOT_MODULES + DOMAIN_MODULES + SPARE_MODULES;
             String hash = ContentHash.of(
                     key.getBytes(StandardCharsets.UTF_8),
                     init,
@@ -68,9 +70,22 @@ final class Initramfs {
             KernelStore.Kernel kernel, byte[] init, byte[] busybox, SequencedMap<String, byte[]> programs)
             throws IOException {
         CpioArchive archive = new CpioArchive();
+        addUserSpace(archive, busybox, programs);
+        archive.program("init", init);
+        addModules(archive, kernel);
+        return archive.finish();
+    }
+
+    static byte[] busybox() throws IOException {
+        return Files.readAllBytes(
+                HostPackages.find("busybox").orElseThrow(() -> new GuestException("there is no busybox on this host")));
+    }
+
+    /// Directories, busybox with a link for each of its programs, and programs of our own, which go before.
+    static void addUserSpace(CpioArchive archive, byte[] busybox, SequencedMap<String, byte[]> programs)
+            throws IOException {
         DIRECTORIES.forEach(archive::directory);
         archive.characterDevice("dev/console", 5, 1);
-        archive.program("init", init);
         archive.link("sbin", "bin");
         archive.program("bin/busybox", busybox);
         for (String applet : applets()) {
@@ -81,8 +96,6 @@ final class Initramfs {
         programs.forEach((name, content) -> archive.program("bin/" + name, content));
         archive.file("etc/passwd", "root::0:0:root:/root:/bin/sh\n".getBytes(StandardCharsets.UTF_8));
         archive.file("etc/group", "root:x:0:\n".getBytes(StandardCharsets.UTF_8));
-        addModules(archive, kernel);
-        return archive.finish();
     }
 
     private static List<String> applets() throws GuestException {
@@ -93,13 +106,19 @@ final class Initramfs {
     private static void addModules(CpioArchive archive, KernelStore.Kernel kernel) throws IOException {
         String directory = "lib/modules/" + kernel.release();
         ModuleTree tree = new ModuleTree(kernel.modules());
-        SequencedMap<String, Module> atBoot = tree.closure(BOOT_MODULES);
         SequencedMap<String, Module> modules = tree.closure(BOOT_MODULES);
+        modules.putAll(tree.closure(DOMAIN_MODULES));
         modules.putAll(tree.closure(SPARE_MODULES));
         archive.directory(directory);
         modules.forEach((name, module) -> archive.file(directory + "/" + name + ".ko", module.bytes()));
         archive.file(directory + "/modules.dep", dependencyFile(modules));
-        archive.file("etc/boot-modules", lines(atBoot.sequencedKeySet(), name -> "/" + directory + "/" + name + ".ko"));
+        archive.file("etc/boot-modules", paths(directory, tree.closure(BOOT_MODULES)));
+        archive.file("etc/domain-modules", paths(directory, tree.closure(DOMAIN_MODULES)));
+    }
+
+    /// The modules' files for `insmod`, one a line, in the order in which they can be loaded.
+    static byte[] paths(String directory, SequencedMap<String, Module> modules) {
+        return lines(modules.sequencedKeySet(), name -> "/" + directory + "/" + name + ".ko");
     }
 
     /// In the format of depmod: `module.ko: all it needs`, each in front of what it needs in turn.

@@ -23,12 +23,23 @@ final class KernelStore {
     ///
     /// @throws GuestException if it can be neither found nor fetched
     Kernel kernel(GuestKernel series) throws GuestException {
-        Path unpacked = cache.entry("kernels/" + series.series(), target -> fetch(series, target));
+        return kernel("kernels/" + series.series(), series.series(), series.metapackage());
+    }
+
+    /// Debian 12's kernel for real machines, which can be dom0 of Xen; those for the cloud cannot.
+    ///
+    /// @throws GuestException if it can be neither found nor fetched
+    Kernel dom0() throws GuestException {
+        return kernel("kernels/dom0", "6.1", "linux-image-amd64");
+    }
+
+    private Kernel kernel(String entry, String series, String metapackage) throws GuestException {
+        Path unpacked = cache.entry(entry, target -> fetch(metapackage, target));
         try (Stream<Path> modules = Files.list(unpacked.resolve("lib/modules"))) {
             Path directory = modules.findFirst().orElseThrow(() -> new IOException("no modules"));
             String release = directory.getFileName().toString();
-            if (!release.startsWith(series.series() + ".")) {
-                throw new GuestException("the kernel in " + unpacked + " is " + release + ", not " + series.series()
+            if (!release.startsWith(series + ".")) {
+                throw new GuestException("the kernel in " + unpacked + " is " + release + ", not " + series
                         + ": this host's Debian names another so; Debian 12 is needed. Delete that directory");
             }
             return new Kernel(release, unpacked.resolve("boot/vmlinuz-" + release), directory);
@@ -39,11 +50,9 @@ final class KernelStore {
         }
     }
 
-    private static void fetch(GuestKernel series, Path target) throws IOException {
+    private static void fetch(String metapackage, Path target) throws IOException {
         Files.createDirectories(target);
         DebianPackages.unpack(
-                DebianPackages.dependencies(series.metapackage(), "linux-image-")
-                        .getFirst(),
-                target);
+                DebianPackages.dependencies(metapackage, "linux-image-").getFirst(), target);
     }
 }

@@ -9,22 +9,20 @@ import java.util.List;
 final class QemuCommandLine {
     static final String PROGRAM = "qemu-system-x86_64";
 
-    /// Warnings go to the console, and the generator of random numbers is ready at once, so that nothing waits
-    /// for it.
-    private static final String KERNEL_ARGUMENTS = "console=ttyS0 loglevel=5 random.trust_cpu=on rdinit=/init";
-
     private QemuCommandLine() {}
 
-    static List<String> of(GuestDirectory guest, KernelStore.Kernel kernel, Path initramfs, GuestOptions options) {
-        List<String> line = new ArrayList<>(List.of(PROGRAM, "-name", guest.name()));
+    /// @param start how QEMU itself is named, with options that go before all others
+    static List<String> of(List<String> start, GuestDirectory guest, BootImages images, GuestOptions options) {
+        List<String> line = new ArrayList<>(start);
+        line.addAll(List.of("-name", guest.name()));
         line.addAll(List.of("-no-user-config", "-nodefaults", "-display", "none"));
         String accelerator = options.kvm() ? "kvm" : "tcg";
         boolean isGiven = options.extraQemuArguments().contains("-accel");
         line.addAll(List.of("-machine", isGiven ? "pc" : "pc,accel=" + accelerator));
         line.addAll(List.of("-cpu", options.effectiveCpuModel()));
         line.addAll(List.of("-smp", Integer.toString(options.cpus()), "-m", options.memoryMib() + "M"));
-        line.addAll(List.of("-kernel", kernel.image().toString(), "-initrd", initramfs.toString()));
-        line.addAll(List.of("-append", (KERNEL_ARGUMENTS + " " + options.append()).strip()));
+        line.addAll(List.of("-kernel", images.kernel().toString(), "-initrd", images.initrd()));
+        line.addAll(List.of("-append", (images.append() + " " + options.append()).strip()));
         line.addAll(List.of("-serial", "file:" + escaped(guest.consoleLog())));
         line.addAll(List.of("-qmp", "unix:" + escaped(guest.qmpSocket()) + ",server=on,wait=off"));
         line.addAll(List.of("-device", "virtio-serial-pci,max_ports=" + (GuestDirectory.EXEC_PORTS + 1)));
@@ -41,7 +39,7 @@ final class QemuCommandLine {
     }
 
     /// QEMU's options are separated by commas; a comma in a value is doubled.
-    private static String escaped(Path path) {
+    static String escaped(Path path) {
         return path.toString().replace(",", ",,");
     }
 }

@@ -11,22 +11,30 @@ import java.util.concurrent.CountDownLatch;
 public final class RunningCommand implements AutoCloseable {
     private final ExecPort port;
     private final Conversation conversation;
+    private final Check check;
     private final CountDownLatch ended = new CountDownLatch(1);
     private final ByteArrayOutputStream stdout = new ByteArrayOutputStream();
     private final ByteArrayOutputStream stderr = new ByteArrayOutputStream();
     private volatile int status;
     private volatile GuestException failure;
 
-    RunningCommand(ExecPort port, Conversation conversation, String command, byte[] stdin) {
-        this.port = port;
-        this.conversation = conversation;
-        Thread.ofPlatform().daemon().name("exec").start(() -> run(command, stdin));
+    /// Finds out whether a result is the command's own, or says that there is none.
+    @FunctionalInterface
+    interface Check {
+        void check(ExecResult result) throws GuestException;
     }
 
-    private void run(String command, byte[] stdin) {
+    RunningCommand(ExecPort port, Conversation conversation, String command, Check check) {
+        this.port = port;
+        this.conversation = conversation;
+        this.check = check;
+        Thread.ofPlatform().daemon().name("exec").start(() -> run(command));
+    }
+
+    private void run(String command) {
         try (port;
                 conversation) {
-            status = conversation.run(command, stdin, stdout, stderr);
+            status = conversation.run(command, new byte[0], stdout, stderr);
         } catch (GuestException e) {
             failure = e;
         } finally {
@@ -56,7 +64,9 @@ public final class RunningCommand implements AutoCloseable {
         }
         switch (failure) {
             case null -> {
-                return new ExecResult(status, stdout.toByteArray(), stderr.toByteArray());
+                ExecResult result = new ExecResult(status, stdout.toByteArray(), stderr.toByteArray());
+                check.check(result);
+                return result;
             }
             case GuestGoneException gone -> throw new GuestGoneException(gone.getMessage(), gone);
             case GuestException other -> throw new GuestException(other.getMessage(), other);

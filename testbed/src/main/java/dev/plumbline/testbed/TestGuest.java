@@ -2,7 +2,6 @@ package dev.plumbline.testbed;
 
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.GuestGoneException;
-import java.io.ByteArrayOutputStream;
 import java.io.OutputStream;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -13,7 +12,7 @@ import java.util.Optional;
 ///
 /// A guest from [#boot] is ended by [#close], at the latest when this JVM ends, by whatever means. One from
 /// [Testbed#up] or [#attach] stays, and closing it does nothing.
-public final class TestGuest implements AutoCloseable {
+public final class TestGuest implements GuestShell, AutoCloseable {
     private static final Duration FIRST_ATTEMPT = Duration.ofSeconds(1);
     private static final Duration REBOOT_LIMIT = Duration.ofMinutes(2);
 
@@ -57,7 +56,7 @@ public final class TestGuest implements AutoCloseable {
         return new TestGuest(directory, other, watch);
     }
 
-    /// The guest's name.
+    @Override
     public String name() {
         return directory.name();
     }
@@ -89,29 +88,7 @@ public final class TestGuest implements AutoCloseable {
                 + (last.isEmpty() ? "" : "; its console ended with \"" + last + "\""));
     }
 
-    /// Runs a shell command in the guest to its end, with empty standard input. What it leaves in the
-    /// background goes on; its outputs are closed.
-    ///
-    /// @throws GuestGoneException if the guest has ended, ends or reboots meanwhile
-    /// @throws GuestException if one of the limits passes
-    public ExecResult exec(String command) throws GuestException {
-        return exec(command, new byte[0]);
-    }
-
-    /// Runs a shell command that reads `stdin` as its standard input.
-    ///
-    /// @throws GuestException as in [#exec(String)]
-    public ExecResult exec(String command, byte[] stdin) throws GuestException {
-        ByteArrayOutputStream out = new ByteArrayOutputStream();
-        ByteArrayOutputStream err = new ByteArrayOutputStream();
-        int status = exec(command, stdin, out, err);
-        return new ExecResult(status, out.toByteArray(), err.toByteArray());
-    }
-
-    /// Runs a shell command and passes its outputs on as they come.
-    ///
-    /// @return its exit status, or 128 plus the number of the signal that ended it
-    /// @throws GuestException as in [#exec(String)], or if an output refuses to be written
+    @Override
     public int exec(String command, byte[] stdin, OutputStream out, OutputStream err) throws GuestException {
         try (ExecPort port = ExecPort.acquire(directory, limits.total());
                 Conversation conversation = new Conversation(name(), port, limits)) {
@@ -119,29 +96,16 @@ public final class TestGuest implements AutoCloseable {
         }
     }
 
-    /// Runs a shell command that must succeed, and answers its standard output as text.
-    ///
-    /// @throws GuestException if it ends with another status than 0, or as in [#exec(String)]
-    public String execChecked(String command) throws GuestException {
-        ExecResult result = exec(command);
-        if (result.status() != 0) {
-            throw new GuestException("\"%s\" failed in guest %s with status %d: %s"
-                    .formatted(
-                            command,
-                            name(),
-                            result.status(),
-                            result.stderrText().lines().findFirst().orElse("no message")));
-        }
-        return result.stdoutText();
+    @Override
+    public RunningCommand start(String command) throws GuestException {
+        return start(command, result -> {});
     }
 
-    /// Starts a shell command and does not wait for it.
-    ///
-    /// @throws GuestException if the guest is gone or all ports stay in use
-    public RunningCommand start(String command) throws GuestException {
+    /// Starts a shell command whose result [RunningCommand#await] has checked before it answers it.
+    RunningCommand start(String command, RunningCommand.Check check) throws GuestException {
         ExecPort port = ExecPort.acquire(directory, limits.total());
         try {
-            return new RunningCommand(port, new Conversation(name(), port, limits), command, new byte[0]);
+            return new RunningCommand(port, new Conversation(name(), port, limits), command, check);
         } catch (GuestException e) {
             port.close();
             throw e;

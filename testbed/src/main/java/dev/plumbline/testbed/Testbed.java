@@ -45,14 +45,30 @@ public final class Testbed {
     ///
     /// @throws GuestException as in [#up]
     TestGuest boot(String name, GuestOptions options) throws GuestException {
-        GuestDirectory guest = GuestDirectory.of(directory, name);
         HostPackages.check();
         KernelStore.Kernel kernel = new KernelStore(cache).kernel(options.kernel());
-        Path initramfs = new Initramfs(cache).archive(kernel);
+        BootImages images = BootImages.linux(kernel, new Initramfs(cache).archive(kernel));
+        return boot(name, List.of(QemuCommandLine.PROGRAM), images, options, guestDirectory -> {});
+    }
+
+    /// Puts into a guest's directory what its QEMU needs there.
+    @FunctionalInterface
+    interface Preparation {
+        void prepare(Path directory) throws IOException;
+    }
+
+    /// Boots what the images hold.
+    ///
+    /// @param qemu how QEMU itself is named, with options that go before all others
+    /// @throws GuestException as in [#up]
+    TestGuest boot(String name, List<String> qemu, BootImages images, GuestOptions options, Preparation preparation)
+            throws GuestException {
+        GuestDirectory guest = GuestDirectory.of(directory, name);
         TestGuest booting = new TestGuest(guest, claim(guest));
         try {
             guest.writeOptions(options);
-            QemuProcess.start(QemuCommandLine.of(guest, kernel, initramfs, options));
+            preparation.prepare(guest.path());
+            QemuProcess.start(QemuCommandLine.of(qemu, guest, images, options));
             booting.awaitAgent(BOOT_LIMIT);
             return booting;
         } catch (IOException e) {
@@ -81,6 +97,15 @@ public final class Testbed {
             remove(guest);
             throw e;
         }
+    }
+
+    CacheDirectory cache() {
+        return cache;
+    }
+
+    /// Where a guest of that name keeps what it has.
+    Path directoryOf(String name) throws GuestException {
+        return GuestDirectory.of(directory, name).path();
     }
 
     private static void closeAfter(GuestException reason, TestGuest guest) {

@@ -1,6 +1,7 @@
 /*
  * Process 1 of a test guest and, as one child per virtio-serial port named plumbline.exec.N.of.COUNT, the guest's
- * end of the exec channel.
+ * end of the exec channel. A domain of Xen has no such ports: where the environment has `exec_port`, conversations come
+ * over TCP connections to that port instead, with one child each.
  *
  * A conversation runs one shell command. Frames are [type u8][length u32, little endian][payload].
  * From the host:  the 16 bytes of `magic`, then R (16 bytes of nonce, then the command), I (stdin), E (end of stdin).
@@ -13,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -21,6 +23,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -262,7 +265,7 @@ static void await_host(int fd, int watch) {
 static void converse(int fd) {
     struct timespec last = {0, 0}, now;
     for (;;) {
-        short port_events = (room(&from_host, 1) ? POLLIN : 0) | (to_host.length ? POLLOUT : 0);
+        short port_events = (room(&from_host, 1) ? POLLIN : 0) | (to_host.length ? POLLOUT : 0) | POLLRDHUP;
         int pipes = room(&to_host, HEADER + CHUNK + HEADER + NONCE);
         struct pollfd polled[] = {
             {fd, port_events, 0},
@@ -272,7 +275,7 @@ static void converse(int fd) {
             {command.exited ? -1 : command.pidfd, POLLIN, 0},
         };
         poll(polled, 5, command.pid >= 0 ? 1000 : -1);
-        if (polled[0].revents & POLLHUP)
+        if (polled[0].revents & (POLLHUP | POLLRDHUP | POLLERR))
             return;
         clock_gettime(CLOCK_MONOTONIC, &now);
         if (command.pid >= 0 && now.tv_sec > last.tv_sec) {
@@ -283,11 +286,15 @@ static void converse(int fd) {
     }
 }
 
-static void serve(const char *device) {
+static void prepare(void) {
     signal(SIGPIPE, SIG_IGN);
     from_host.bytes = malloc(IN_SIZE);
     to_host.bytes = malloc(OUT_SIZE);
     to_stdin.bytes = malloc(IN_SIZE);
+}
+
+static void serve(const char *device) {
+    prepare();
     int fd, watch = epoll_create1(EPOLL_CLOEXEC);
     while ((fd = open(device, O_RDWR | O_NONBLOCK | O_CLOEXEC)) < 0)
         usleep(10000);
@@ -300,13 +307,38 @@ static void serve(const char *device) {
     }
 }
 
+/* Serves one conversation after the other over each connection; the children are nobody's to wait for. */
+static void serve_network(const char *port) {
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(atoi(port))};
+    int yes = 1, connection, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(listener, (struct sockaddr *)&any, sizeof any) || listen(listener, 16)) {
+        perror(port);
+        exit(1);
+    }
+    signal(SIGCHLD, SIG_IGN);
+    while ((connection = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0 || errno != EBADF) {
+        if (connection >= 0 && fork() == 0) {
+            signal(SIGCHLD, SIG_DFL);
+            prepare();
+            converse(connection);
+            kill_command();
+            exit(0);
+        }
+        close_fd(&connection);
+    }
+    exit(1);
+}
+
 static void start_server(const char *device, pid_t *pid) {
     *pid = fork();
     if (*pid == 0) {
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
-        serve(device);
+        if (*device == '/')
+            serve(device);
+        serve_network(device);
     }
 }
 
@@ -355,7 +387,10 @@ int main(void) {
     set_oom_score("-1000");
     setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
     setenv("HOME", "/root", 1);
-    while (!(count = find_ports(devices, PORTS)))
+    const char *port = getenv("exec_port");
+    if (port)
+        count = snprintf(devices[0], sizeof devices[0], "%s", port) > 0;
+    while (!count && !(count = find_ports(devices, PORTS)))
         usleep(10000);
     for (int i = 0; i < count; i++)
         start_server(devices[i], &servers[i]);

@@ -44,6 +44,10 @@ class GuestOptionsTest {
     }
 
     private static List<String> line(GuestOptions options) {
-        return QemuCommandLine.of(new GuestDirectory(Path.of("/run/t/a,b")), KERNEL, Path.of("/c/initramfs"), options);
+        return QemuCommandLine.of(
+                List.of(QemuCommandLine.PROGRAM),
+                new GuestDirectory(Path.of("/run/t/a,b")),
+                BootImages.linux(KERNEL, Path.of("/c/initramfs")),
+                options);
     }
 }

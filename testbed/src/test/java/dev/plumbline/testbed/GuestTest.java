@@ -125,7 +125,7 @@ record GuestTest(GuestKernel kernel) {
             }
             assertThat(running.running()).isTrue();
         }
-        while (guest.exec("pgrep -f 'sleep 432[1]'").status() == 0) {
+        while (guest.exec("ps -o args | grep 'sleep 432[1]'").status() == 0) {
             Thread.sleep(10);
         }
     }
