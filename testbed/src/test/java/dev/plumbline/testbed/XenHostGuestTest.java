@@ -25,6 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// What the testbed promises of Xen: one host, with a domain of each kernel.
 @Tag("guest")
+@Tag("all")
 @Timeout(180)
 class XenHostGuestTest {
     private static final String NAME = "xen-" + ProcessHandle.current().pid();
