@@ -27,7 +27,8 @@ enum GuestWork {
             false,
             "fixed-calls 3 > /dev/null",
             "syscall-loop 1000 > /dev/null",
-            "setsid many-threads 3 5 > /tmp/many & until grep -q ready /tmp/many; do sleep 0.1; done; kill -- -$! 2> /dev/null; true",
+            "setsid many-threads 3 5 > /tmp/many & until grep -q ready /tmp/many; do sleep 0.1; done;"
+                    + " kill -- -$! 2> /dev/null; true",
             "mkdir -p /tmp/mnt && mount -t tmpfs other /tmp/mnt && echo x > /tmp/mnt/x && umount /tmp/mnt"
                     + " && rmdir /tmp/mnt",
             "httpd -f -p 127.0.0.1:8080 -h /bin & until wget -q -O /tmp/got http://127.0.0.1:8080/stress; do"
@@ -38,7 +39,8 @@ enum GuestWork {
             "dd if=/dev/urandom of=/tmp/random bs=4k count=50 2> /dev/null; truncate -s 1M /tmp/random; rm /tmp/random",
             "unshare -m true; chroot / true; taskset 1 true; timeout 1 sleep 2; renice 1 -p $$",
             "sysctl -a > /dev/null 2>&1; dmesg > /dev/null; hostname other; hostname plumbline-guest",
-            "setsid bpf-filter 3 10 > /tmp/bpf & until grep -q ready /tmp/bpf; do sleep 0.1; done; kill -- -$! 2> /dev/null; true"),
+            "setsid bpf-filter 3 10 > /tmp/bpf & until grep -q ready /tmp/bpf; do sleep 0.1; done;"
+                    + " kill -- -$! 2> /dev/null; true"),
     /// Modules of the distribution that were not there while learning are loaded and used, and stay for some seconds.
     MODULES(
             "other modules",

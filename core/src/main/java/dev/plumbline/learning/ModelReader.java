@@ -6,6 +6,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.ToIntFunction;
 
 /// Reads a model from a database. Believes nothing: every number must be in range, and all together
 /// must have the digest that was written with them.
@@ -26,8 +27,11 @@ final class ModelReader {
     Model read() throws SQLException, ModelException {
         String expected = readModel();
         readContexts();
-        readModules();
-        readNames();
+        readTexts(ModelSchema.SELECT_MODULES, name -> {
+            tables.addModule(name);
+            return tables.modules.size() - 1;
+        });
+        readTexts(ModelSchema.SELECT_NAMES, tables.names::findOrAdd);
         for (Method method : Method.values()) {
             readItems(method);
         }
@@ -83,24 +87,12 @@ final class ModelReader {
         throw damaged("it has a context of no known kind");
     }
 
-    private void readModules() throws SQLException, ModelException {
+    /// @param add answers the number that a text has from now on
+    private void readTexts(String select, ToIntFunction<String> add) throws SQLException, ModelException {
         try (Statement statement = database.createStatement();
-                ResultSet row = statement.executeQuery(ModelSchema.SELECT_MODULES)) {
-            while (row.next()) {
-                int number = tables.modules.size();
-                verify(count(row, 1) == number);
-                tables.addModule(text(row, 2));
-                verify(tables.modules.size() == number + 1);
-            }
-        }
-    }
-
-    private void readNames() throws SQLException, ModelException {
-        try (Statement statement = database.createStatement();
-                ResultSet row = statement.executeQuery(ModelSchema.SELECT_NAMES)) {
-            while (row.next()) {
-                int number = tables.names.count();
-                verify(count(row, 1) == number && tables.names.findOrAdd(text(row, 2)) == number);
+                ResultSet row = statement.executeQuery(select)) {
+            for (int number = 0; row.next(); number++) {
+                verify(count(row, 1) == number && add.applyAsInt(text(row, 2)) == number);
             }
         }
     }

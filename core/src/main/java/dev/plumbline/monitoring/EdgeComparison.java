@@ -18,10 +18,9 @@ import java.util.Set;
 /// - Code that is no known function, a caller in no known code, and a call that does not go where its instruction says
 ///   are [Severity#CRITICAL], whatever was learnt.
 /// - Code of a module that was not there while learning is [Severity#HIGH] in a learnt system call or exception, and
-///   [Severity#MEDIUM] elsewhere, but for system calls that load and unload modules. So is code that has gone from
-/// where
-///   modules lie before it could be looked at, and a call through a pointer to a function of another type than all
-///   that were seen to be called there ([CallKinds]).
+///   [Severity#MEDIUM] elsewhere, but for system calls that load and unload modules. So is code that has gone
+///   from where modules lie before it could be looked at, and a call through a pointer to a function of another type
+///   than all that were seen to be called there ([CallKinds]).
 /// - A new target of a pointer whose type cannot be told is [Severity#MEDIUM].
 /// - What is left is new and possible: [Severity#LOW], one alert a context.
 ///

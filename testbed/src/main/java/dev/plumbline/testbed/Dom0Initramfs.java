@@ -18,8 +18,7 @@ final class Dom0Initramfs {
     private static final int EDITION = 2;
 
     /// Virtio for the exec channel and the disks, ext4 for what is on them, and what Xen's tools talk to. In the end
-    /// the
-    /// other half of the domains' network interfaces.
+    /// the other half of the domains' network interfaces.
     private static final List<String> MODULES = List.of(
             "virtio_pci",
             "virtio_console",

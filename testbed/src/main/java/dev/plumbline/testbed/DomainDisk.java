@@ -9,8 +9,7 @@ import java.util.EnumMap;
 import java.util.Map;
 
 /// The disk with what domains boot from, which dom0 finds as `/guests`: for each kernel series `vmlinuz-SERIES`, made
-/// by
-/// [PvhLoader], and `initramfs-SERIES`, the same as under QEMU. Built once per content, then taken from the cache.
+/// by [PvhLoader], and `initramfs-SERIES`, the same as under QEMU. Built once per content, then taken from the cache.
 final class DomainDisk {
     private final CacheDirectory cache;
 

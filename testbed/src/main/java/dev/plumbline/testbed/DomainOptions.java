@@ -11,8 +11,7 @@ public record DomainOptions(GuestKernel kernel, int cpus, int memoryMib, String 
     public static final DomainOptions DEFAULT = new DomainOptions(GuestKernel.V6_1, 1, 256, "");
 
     /// @throws IllegalArgumentException if a number is out of bounds, or the arguments hold what the
-    /// shell or xl would take as their end; its
-    /// message is one line for users
+    /// shell or xl would take as their end; its message is one line for users
     public DomainOptions {
         if (cpus < 1 || cpus > 8) {
             throw new IllegalArgumentException("a domain has 1 to 8 vCPUs, not " + cpus);

@@ -76,8 +76,7 @@ public final class XenHost implements AutoCloseable {
     }
 
     /// The domain that manages the others. In `/guests` it has what domains boot from, in `/opt` the test's content;
-    /// what
-    /// is written elsewhere is in its memory.
+    /// what is written elsewhere is in its memory.
     public TestGuest dom0() {
         return dom0;
     }

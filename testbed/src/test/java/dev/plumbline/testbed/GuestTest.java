@@ -5,14 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.plumbline.machine.GuestException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.time.Duration;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -57,21 +53,8 @@ record GuestTest(GuestKernel kernel) {
     }
 
     @Test
-    void modulesOfOurOwnAreBuiltForIt() throws GuestException {
-        String source = """
-                #include <linux/module.h>
-                static int __init begin(void) { return 0; }
-                static void __exit end(void) {}
-                module_init(begin);
-                module_exit(end);
-                MODULE_LICENSE("GPL");
-                """;
-        byte[] module = GuestModules.ofUser()
-                .built(kernel, Map.of("own_module.c", source.getBytes(StandardCharsets.UTF_8)))
-                .get("own_module");
-        assertThat(guest.exec("cat > /tmp/own.ko && insmod /tmp/own.ko && lsmod && rmmod own_module", module)
-                        .stdoutText())
-                .contains("own_module");
+    void modulesOfOurOwnAreBuiltForIt() throws IOException {
+        ShellPromises.assertModuleOfOurOwnLoads(guest, kernel);
     }
 
     @Test
@@ -85,23 +68,12 @@ record GuestTest(GuestKernel kernel) {
 
     @Test
     void outputsAndStatusComeThrough() throws GuestException {
-        ExecResult result = guest.exec("echo out; echo err >&2; exit 7");
-        assertThat(result.stdoutText()).isEqualTo("out\n");
-        assertThat(result.stderrText()).isEqualTo("err\n");
-        assertThat(result.status()).isEqualTo(7);
-        assertThat(guest.exec("kill -KILL $$").status()).isEqualTo(137);
-        assertThat(guest.exec("no-such-program").status()).isEqualTo(127);
+        ShellPromises.assertOutputsAndStatusComeThrough(guest);
     }
 
     @Test
     void tenMegabytesComeThroughUnchangedBothWays() throws Exception {
-        byte[] content = new byte[10 << 20];
-        new Random(1).nextBytes(content);
-        String hash =
-                HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content));
-        ExecResult result = guest.exec("tee /tmp/ten | sha256sum >&2; cat /tmp/ten; rm /tmp/ten", content);
-        assertThat(result.stderrText()).startsWith(hash);
-        assertThat(result.stdout()).isEqualTo(content);
+        ShellPromises.assertBytesComeThroughBothWays(guest, 10 << 20);
     }
 
     @Test

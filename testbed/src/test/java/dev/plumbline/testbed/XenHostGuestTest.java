@@ -6,14 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.GuestGoneException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
 import java.time.Duration;
-import java.util.HexFormat;
-import java.util.Map;
-import java.util.Random;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterAll;
@@ -84,36 +79,13 @@ class XenHostGuestTest {
 
     @Test
     void outputsInputAndStatusComeThrough() throws Exception {
-        ExecResult result = older.exec("echo \"it's out\"; echo err >&2; exit 7");
-        assertThat(result.stdoutText()).isEqualTo("it's out\n");
-        assertThat(result.stderrText()).isEqualTo("err\n");
-        assertThat(result.status()).isEqualTo(7);
-        assertThat(older.exec("kill -KILL $$").status()).isEqualTo(137);
-        byte[] content = new byte[1 << 20];
-        new Random(1).nextBytes(content);
-        String hash =
-                HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content));
-        ExecResult copied = newer.exec("tee /tmp/copy | sha256sum >&2; cat /tmp/copy", content);
-        assertThat(copied.stderrText()).startsWith(hash);
-        assertThat(copied.stdout()).isEqualTo(content);
+        ShellPromises.assertOutputsAndStatusComeThrough(older);
+        ShellPromises.assertBytesComeThroughBothWays(newer, 1 << 20);
     }
 
     @Test
     void modulesOfOurOwnLoadInADomain() throws IOException {
-        String source = """
-                #include <linux/module.h>
-                static int __init begin(void) { return 0; }
-                static void __exit end(void) {}
-                module_init(begin);
-                module_exit(end);
-                MODULE_LICENSE("GPL");
-                """;
-        byte[] module = GuestModules.ofUser()
-                .built(GuestKernel.V6_12, Map.of("own_module.c", source.getBytes(StandardCharsets.UTF_8)))
-                .get("own_module");
-        assertThat(newer.exec("cat > /tmp/own.ko && insmod /tmp/own.ko && lsmod && rmmod own_module", module)
-                        .stdoutText())
-                .contains("own_module");
+        ShellPromises.assertModuleOfOurOwnLoads(newer, GuestKernel.V6_12);
         assertThat(newer.execChecked("syscall-loop 10")).startsWith("10 iterations ");
     }
 

@@ -12,8 +12,8 @@ import java.util.BitSet;
 /// touching it would end this process.
 final class FrameWindow {
     static final int PAGE_BYTES = 4096;
-    static final int READ = 1;
-    static final int READ_AND_WRITE = 3;
+    private static final int READ = 1;
+    private static final int READ_AND_WRITE = 3;
 
     private final MemorySegment mapped;
     private final MemorySegment bytes;
@@ -37,8 +37,8 @@ final class FrameWindow {
     /// @param pages how many
     static FrameWindow map(XenDomain domain, long first, long stride, int pages, boolean isWritable) {
         try (Arena buffers = Arena.ofConfined()) {
-            MemorySegment frames = buffers.allocate(XenControl.FRAME_BYTES * pages, 8);
-            MemorySegment errors = buffers.allocate(XenControl.ERROR_BYTES * pages, 8);
+            MemorySegment frames = buffers.allocate(JAVA_LONG, pages);
+            MemorySegment errors = buffers.allocate(JAVA_INT, pages);
             for (int page = 0; page < pages; page++) {
                 frames.setAtIndex(JAVA_LONG, page, first + stride * page);
             }

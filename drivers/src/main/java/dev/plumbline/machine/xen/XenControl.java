@@ -1,7 +1,5 @@
 package dev.plumbline.machine.xen;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.plumbline.machine.GuestException;
@@ -75,8 +73,16 @@ final class XenControl implements AutoCloseable {
         }
     }
 
-    private int number(Call call) {
+    private static int number(Call call) {
         return (int) call(call);
+    }
+
+    /// @param what the call is to do, for the message
+    /// @throws GuestException if it answers anything but 0
+    private void perform(String what, Call call) throws GuestException {
+        if (number(call) != 0) {
+            throw refused(what);
+        }
     }
 
     private int errno() {
@@ -131,24 +137,20 @@ final class XenControl implements AutoCloseable {
     }
 
     void pause(int domain) throws GuestException {
-        if (number(() -> libraries.pause.invoke(error, interfaceHandle, domain)) != 0) {
-            throw refused("pause domain " + domain);
-        }
+        perform("pause domain " + domain, () -> libraries.pause.invoke(error, interfaceHandle, domain));
     }
 
     void unpause(int domain) throws GuestException {
-        if (number(() -> libraries.unpause.invoke(error, interfaceHandle, domain)) != 0) {
-            throw refused("let domain " + domain + " run on");
-        }
+        perform("let domain " + domain + " run on", () -> libraries.unpause.invoke(error, interfaceHandle, domain));
     }
 
     /// The highest guest frame number that a domain has used.
     long maximumFrame(int domain) throws GuestException {
         try (Arena buffers = Arena.ofConfined()) {
             MemorySegment frame = buffers.allocate(JAVA_LONG);
-            if (number(() -> libraries.maximumFrame.invoke(error, interfaceHandle, domain, frame)) != 0) {
-                throw refused("tell how much memory domain " + domain + " has");
-            }
+            perform(
+                    "tell how much memory domain " + domain + " has",
+                    () -> libraries.maximumFrame.invoke(error, interfaceHandle, domain, frame));
             return frame.get(JAVA_LONG, 0);
         }
     }
@@ -156,11 +158,9 @@ final class XenControl implements AutoCloseable {
     /// Fills a buffer with the state of a vCPU, `struct hvm_hw_cpu`.
     void context(int domain, int vcpu, MemorySegment buffer) throws GuestException {
         int size = (int) buffer.byteSize();
-        if (number(() -> libraries.context.invoke(
-                        error, interfaceHandle, domain, CPU_RECORD, (short) vcpu, buffer, size))
-                != 0) {
-            throw refused("tell the registers of vCPU " + vcpu + " of domain " + domain);
-        }
+        perform(
+                "tell the registers of vCPU " + vcpu + " of domain " + domain,
+                () -> libraries.context.invoke(error, interfaceHandle, domain, CPU_RECORD, (short) vcpu, buffer, size));
     }
 
     /// Maps frames of a domain one behind the other.
@@ -177,9 +177,7 @@ final class XenControl implements AutoCloseable {
     }
 
     void unmap(MemorySegment mapped, long pages) throws GuestException {
-        if (number(() -> libraries.unmap.invoke(error, memoryHandle, mapped, pages)) != 0) {
-            throw refused("unmap memory");
-        }
+        perform("unmap memory", () -> libraries.unmap.invoke(error, memoryHandle, mapped, pages));
     }
 
     @Override
@@ -190,10 +188,4 @@ final class XenControl implements AutoCloseable {
             arena.close();
         }
     }
-
-    /// The size of an error in [#map].
-    static final long ERROR_BYTES = JAVA_INT.byteSize();
-
-    /// The size of a frame number in [#map].
-    static final long FRAME_BYTES = ADDRESS.byteSize();
 }

@@ -12,9 +12,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 
 /// A domain's RAM, mapped here in windows of 2 MiB as it is read. Xen does not tell when a domain gives a frame back
-/// and
-/// gets another: a window is mapped anew after a second. A mapping outlives the domain, too: whether it is still there
-/// is asked before a read when the last time is more than ten milliseconds ago.
+/// and gets another: a window is mapped anew after a second. A mapping outlives the domain, too: whether it is still
+/// there is asked before a read when the last time is more than ten milliseconds ago.
 final class XenMemory implements PhysicalMemory, MemoryWriter, AutoCloseable {
     private static final int WINDOW_PAGES = 512;
     private static final long WINDOW_BYTES = (long) WINDOW_PAGES * FrameWindow.PAGE_BYTES;

@@ -12,8 +12,7 @@ import java.util.Objects;
 
 /// Registers as Xen saves them (`struct hvm_hw_cpu`, public/arch-x86/hvm/save.h, 1032 bytes): after 512 bytes of FPU
 /// state u64@512 rax, rbx, rcx, rdx, rbp, rsi, rdi, rsp, r8 to r15, rip, rflags, cr0, cr2, cr3, cr4; u64@832 base of
-/// fs,
-/// gs; u64@872 of idt, gdt; u32@908 attributes of ss, with its privilege level in bits 5 and 6.
+/// fs, gs; u64@872 of idt, gdt; u32@908 attributes of ss, with its privilege level in bits 5 and 6.
 ///
 /// Xen stops the domain for a moment to read them.
 final class XenRegisters implements Registers {

@@ -9,8 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 
 /// Reads XenStore through the kernel's device. A message is u32 type, u32 request, u32 transaction, u32 length, and
-/// that
-/// many bytes (public/io/xs_wire.h), little-endian.
+/// that many bytes (public/io/xs_wire.h), little-endian.
 final class XenStore implements AutoCloseable {
     private static final String DEVICE = "/dev/xen/xenbus";
     private static final int HEADER_BYTES = 16;

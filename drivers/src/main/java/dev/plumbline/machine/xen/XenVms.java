@@ -3,11 +3,10 @@ package dev.plumbline.machine.xen;
 import dev.plumbline.machine.GuestException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /// The domains of this host.
 public final class XenVms {
-    private static final String PARAVIRTUALISED = "is paravirtualised: only HVM and PVH domains can be attached";
-
     private XenVms() {}
 
     /// Whether this host runs on Xen at all.
@@ -32,26 +31,27 @@ public final class XenVms {
     }
 
     private static XenVm vm(DomainInfo info, String name) {
+        String state = obstacle(info).orElse(info.isPaused() ? "paused" : "running");
+        return new XenVm(name, info.id(), state, obstacle(info).isEmpty());
+    }
+
+    /// Why a domain cannot be attached, if it cannot.
+    private static Optional<String> obstacle(DomainInfo info) {
         if (info.isGone()) {
-            return new XenVm(name, info.id(), "has ended", false);
+            return Optional.of("has ended");
         }
-        if (!info.isHardwareVirtualised()) {
-            return new XenVm(name, info.id(), PARAVIRTUALISED, false);
-        }
-        return new XenVm(name, info.id(), info.isPaused() ? "paused" : "running", true);
+        return info.isHardwareVirtualised()
+                ? Optional.empty()
+                : Optional.of("is paravirtualised: only HVM and PVH domains can be attached");
     }
 
     /// The domain that a user means.
     ///
     /// @param wanted its name, or its number
     static DomainInfo named(XenControl control, String wanted) throws GuestException {
-        List<DomainInfo> found = new ArrayList<>();
-        for (DomainInfo info : control.domains()) {
-            if (Integer.toString(info.id()).equals(wanted)) {
-                found = List.of(info);
-                break;
-            }
-        }
+        List<DomainInfo> found = control.domains().stream()
+                .filter(info -> Integer.toString(info.id()).equals(wanted))
+                .toList();
         if (found.isEmpty()) {
             found = byName(control, wanted);
         }
@@ -81,11 +81,9 @@ public final class XenVms {
         if (info.id() == 0) {
             throw new GuestException("domain 0 is the one that commands the others: it cannot be attached");
         }
-        if (info.isGone()) {
-            throw new GuestException("the domain " + name + " has ended");
-        }
-        if (!info.isHardwareVirtualised()) {
-            throw new GuestException("the domain " + name + " " + PARAVIRTUALISED);
+        Optional<String> obstacle = obstacle(info);
+        if (obstacle.isPresent()) {
+            throw new GuestException("the domain " + name + " " + obstacle.get());
         }
     }
 
