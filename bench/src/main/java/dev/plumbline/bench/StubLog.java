@@ -1,8 +1,10 @@
 package dev.plumbline.bench;
 
+import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.math.BigDecimal;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -60,31 +62,24 @@ final class StubLog {
     List<Hit> hits() throws IOException {
         List<Hit> hits = new ArrayList<>();
         HitBuilder building = new HitBuilder();
-        for (String line : newLines()) {
-            Matcher matcher = LINE.matcher(line);
-            if (matcher.matches()) {
-                double micros =
-                        new BigDecimal(matcher.group(1)).movePointRight(6).doubleValue();
-                String packet = matcher.group(3);
-                if (matcher.group(2).equals("reply")) {
-                    building.sent(micros, packet);
-                } else if (building.received(micros, packet)) {
-                    building.addTo(hits);
-                    building = new HitBuilder(micros);
+        try (FileChannel log = FileChannel.open(file);
+                BufferedReader lines =
+                        new BufferedReader(Channels.newReader(log.position(read), StandardCharsets.ISO_8859_1))) {
+            String line = lines.readLine();
+            while (line != null) {
+                Matcher matcher = LINE.matcher(line);
+                if (matcher.matches() && building.adds(matcher, hits)) {
+                    building = new HitBuilder(micros(matcher));
                 }
+                line = lines.readLine();
             }
+            read = log.position();
         }
         return hits.isEmpty() ? hits : hits.subList(1, hits.size());
     }
 
-    private List<String> newLines() throws IOException {
-        try (RandomAccessFile log = new RandomAccessFile(file.toFile(), "r")) {
-            byte[] bytes = new byte[(int) (log.length() - read)];
-            log.seek(read);
-            log.readFully(bytes);
-            read += bytes.length;
-            return new String(bytes, StandardCharsets.ISO_8859_1).lines().toList();
-        }
+    private static double micros(Matcher line) {
+        return new BigDecimal(line.group(1)).movePointRight(6).doubleValue();
     }
 
     private static final class HitBuilder {
@@ -107,7 +102,21 @@ final class StubLog {
             this.ranFrom = ranFrom;
         }
 
-        void sent(double micros, String packet) {
+        /// @return whether that was the last line of a hit, which is among the hits now
+        boolean adds(Matcher line, List<Hit> hits) {
+            String packet = line.group(3);
+            if (line.group(2).equals("reply")) {
+                sent(micros(line), packet);
+                return false;
+            }
+            boolean runs = received(micros(line), packet);
+            if (runs) {
+                addTo(hits);
+            }
+            return runs;
+        }
+
+        private void sent(double micros, String packet) {
             sent++;
             if (packet.startsWith("T") && stops++ == 0) {
                 stoppedAt = micros;
@@ -117,7 +126,7 @@ final class StubLog {
         }
 
         /// @return whether that lets the guest run
-        boolean received(double micros, String packet) {
+        private boolean received(double micros, String packet) {
             received++;
             if (isOurTurn) {
                 outside += micros - repliedAt;
@@ -128,7 +137,7 @@ final class StubLog {
             return CONTINUE.matcher(packet).matches();
         }
 
-        void addTo(List<Hit> hits) {
+        private void addTo(List<Hit> hits) {
             if (stops > 0 && ranFrom > 0) {
                 hits.add(new Hit(stops, received, sent, roundTrips, outside, held, stoppedAt - ranFrom));
             }

@@ -4,6 +4,7 @@ import dev.plumbline.machine.AddressSpace;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.UnreadableMemoryException;
 import dev.plumbline.machine.VirtualAddress;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
@@ -11,13 +12,14 @@ import java.util.Arrays;
 /// For one thread.
 final class WatchedMemory {
     // Small enough to be compared while it is still in the processor's cache.
-    private static final int CHUNK_BYTES = 256 << 10;
+    private static final int CHUNK_BYTES = 128 << 10;
 
     private final long start;
     private final byte[] seen;
     private final MemorySegment seenSegment;
-    private final byte[] chunk = new byte[CHUNK_BYTES];
-    private final MemorySegment chunkSegment = MemorySegment.ofArray(chunk);
+
+    // Native, so that drivers read into it and not by way of memory of theirs.
+    private final MemorySegment chunk;
 
     /// @param start virtual address of the first byte
     /// @param seen what is there; not copied
@@ -25,6 +27,7 @@ final class WatchedMemory {
         this.start = start;
         this.seen = seen;
         this.seenSegment = MemorySegment.ofArray(seen);
+        this.chunk = Arena.ofAuto().allocate(Math.min(CHUNK_BYTES, seen.length));
     }
 
     /// Takes what has changed.
@@ -61,7 +64,7 @@ final class WatchedMemory {
 
     private boolean read(AddressSpace space, int at, int size) throws GuestException {
         try {
-            space.read(new VirtualAddress(start + at), chunkSegment.asSlice(0, size));
+            space.read(new VirtualAddress(start + at), chunk.asSlice(0, size));
             return true;
         } catch (UnreadableMemoryException _) {
             return false;
@@ -71,7 +74,7 @@ final class WatchedMemory {
     private int compare(int at, int size, int from, Sink sink) throws GuestException {
         int next = from;
         while (next < at + size) {
-            long same = MemorySegment.mismatch(seenSegment, next, at + size, chunkSegment, (long) next - at, size);
+            long same = MemorySegment.mismatch(seenSegment, next, at + size, chunk, (long) next - at, size);
             if (same < 0) {
                 return next;
             }

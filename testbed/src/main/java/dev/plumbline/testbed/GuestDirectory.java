@@ -124,6 +124,13 @@ record GuestDirectory(Path path) {
         return consoleTail().contains("Kernel panic - not syncing");
     }
 
+    /// Whether the guest's kernel has given up because QEMU ran code that the kernel had just changed back. QEMU 7.2
+    /// with a thread for each vCPU does so now and then: a vCPU that translates the code meanwhile keeps the
+    /// breakpoint that the kernel puts there for the time of the change.
+    boolean ranStaleCode() {
+        return panicked() && consoleTail().contains("Oops: int3: ");
+    }
+
     private String consoleTail() {
         try (FileChannel log = FileChannel.open(consoleLog())) {
             ByteBuffer tail = ByteBuffer.allocate(CONSOLE_TAIL_BYTES);

@@ -40,6 +40,21 @@ record QemuProcess(ProcessHandle handle) {
         }
     }
 
+    /// Ends the process and starts another one like it.
+    ///
+    /// @throws GuestException if it survives, or the other one does not start
+    void startAgain() throws GuestException {
+        List<String> commandLine;
+        try {
+            commandLine = List.of(Files.readString(Path.of("/proc/" + handle.pid() + "/cmdline"))
+                    .split("\0"));
+        } catch (IOException e) {
+            throw new GuestException("cannot read how QEMU process " + handle.pid() + " was started: " + e, e);
+        }
+        end();
+        start(commandLine);
+    }
+
     /// Ends the process; politely for a second, then by force. Passes if it has ended already.
     ///
     /// @throws GuestException if it survives

@@ -16,6 +16,9 @@ public final class TestGuest implements GuestShell, AutoCloseable {
     private static final Duration FIRST_ATTEMPT = Duration.ofSeconds(1);
     private static final Duration REBOOT_LIMIT = Duration.ofMinutes(2);
 
+    /// How often a boot is tried.
+    private static final int BOOTS = 3;
+
     private final GuestDirectory directory;
     private final ExecLimits limits;
     private final Optional<ParentWatch> watch;
@@ -121,7 +124,7 @@ public final class TestGuest implements GuestShell, AutoCloseable {
         long start = System.nanoTime();
         do {
             Pauses.millis(50);
-            awaitAgent(REBOOT_LIMIT);
+            awaitBoot(REBOOT_LIMIT);
             String now = bootId();
             if (!now.isEmpty() && !now.equals(before)) {
                 return;
@@ -138,6 +141,23 @@ public final class TestGuest implements GuestShell, AutoCloseable {
         } catch (GuestException e) {
             qemu();
             return "";
+        }
+    }
+
+    /// Waits until commands can be run in a guest that is booting. A boot that QEMU has spoilt is begun anew.
+    ///
+    /// @throws GuestException as in [#awaitAgent]
+    void awaitBoot(Duration limit) throws GuestException {
+        for (int left = BOOTS; ; left--) {
+            try {
+                awaitAgent(limit);
+                return;
+            } catch (GuestException e) {
+                if (left == 1 || !directory.ranStaleCode()) {
+                    throw e;
+                }
+                qemu().startAgain();
+            }
         }
     }
 

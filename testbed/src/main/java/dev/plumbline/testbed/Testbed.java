@@ -69,7 +69,7 @@ public final class Testbed {
             guest.writeOptions(options);
             preparation.prepare(guest.path());
             QemuProcess.start(QemuCommandLine.of(qemu, guest, images, options));
-            booting.awaitAgent(BOOT_LIMIT);
+            booting.awaitBoot(BOOT_LIMIT);
             return booting;
         } catch (IOException e) {
             GuestException failure = e instanceof GuestException known

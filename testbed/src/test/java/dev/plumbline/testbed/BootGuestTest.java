@@ -7,6 +7,7 @@ import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.GuestGoneException;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -37,6 +38,25 @@ class BootGuestTest {
         assertThatThrownBy(() -> TestGuest.boot(NAME, GuestOptions.DEFAULT.withAppend("rdinit=/none root=none")))
                 .isInstanceOf(GuestException.class)
                 .hasMessageContaining("Kernel panic");
+        assertNothingIsLeft();
+    }
+
+    /// The message that QEMU's fault leaves comes from the guest itself here, which then panics of its own accord.
+    @Test
+    void bootThatQemuSpoiltIsBegunAnew() throws Exception {
+        try (TestGuest guest = TestGuest.boot(NAME, GuestOptions.DEFAULT)) {
+            long before = guest.pid();
+            RunningCommand end = guest.start("touch /tmp/mark; "
+                    + "echo '<0>Oops: int3: 0000 [#1] PREEMPT SMP' >/dev/kmsg; echo c >/proc/sysrq-trigger");
+            GuestDirectory directory = new GuestDirectory(guest.consoleLog().getParent());
+            while (!directory.ranStaleCode()) {
+                Thread.sleep(10);
+            }
+            guest.awaitBoot(Duration.ofMinutes(1));
+            end.close();
+            assertThat(guest.pid()).isNotEqualTo(before);
+            assertThat(guest.execChecked("ls /tmp")).isEmpty();
+        }
         assertNothingIsLeft();
     }
 

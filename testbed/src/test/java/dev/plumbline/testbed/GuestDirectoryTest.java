@@ -77,6 +77,20 @@ class GuestDirectoryTest {
     }
 
     @Test
+    void breakpointThatIsNobodysIsQemusFault() throws IOException {
+        GuestDirectory guest = new GuestDirectory(directory);
+        String fault = "[    1.5] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n";
+        Files.writeString(guest.consoleLog(), fault);
+        assertThat(guest.ranStaleCode()).isFalse();
+        Files.writeString(guest.consoleLog(), fault + "[    1.6] Kernel panic - not syncing: Fatal exception\n");
+        assertThat(guest.ranStaleCode()).isTrue();
+        Files.writeString(
+                guest.consoleLog(),
+                "[    1.4] BUG: unable to handle page fault\n[    1.6] Kernel panic - not syncing: Fatal exception\n");
+        assertThat(guest.ranStaleCode()).isFalse();
+    }
+
+    @Test
     void panicIsSeenAtTheEndOfLongConsole() throws IOException {
         GuestDirectory guest = new GuestDirectory(directory);
         Files.writeString(

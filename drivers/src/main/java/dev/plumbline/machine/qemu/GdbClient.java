@@ -157,7 +157,7 @@ final class GdbClient {
     boolean arrives(Deadline deadline) throws GuestException {
         try {
             if (!hasArrived() && !deadline.passed()) {
-                fill(deadline);
+                fill(stream::read, deadline);
             }
             return arrived.hasRemaining();
         } catch (NoAnswerException _) {
@@ -256,7 +256,7 @@ final class GdbClient {
             if (deadline.passed()) {
                 throw new NoAnswerException("QEMU's debug stub on " + stream.socket() + " sends much but no answer");
             }
-            fill(deadline);
+            fill(stream::readPrompt, deadline);
         }
         return arrived.get() & 0xff;
     }
@@ -273,10 +273,14 @@ final class GdbClient {
         return arrived.hasRemaining();
     }
 
-    private void fill(Deadline deadline) throws GuestException {
+    private interface Read {
+        void into(ByteBuffer destination, Deadline deadline) throws GuestException;
+    }
+
+    private void fill(Read read, Deadline deadline) throws GuestException {
         arrived.clear();
         try {
-            stream.read(arrived, deadline);
+            read.into(arrived, deadline);
         } finally {
             arrived.flip();
         }

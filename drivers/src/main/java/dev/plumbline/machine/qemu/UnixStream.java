@@ -25,6 +25,9 @@ final class UnixStream implements Closeable {
     private static final int LONGEST_PATH_BYTES = 107;
     private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
+    /// How long an answer is looked for before the system is asked to wake this thread, which can take as long again.
+    private static final Duration PROMPT = Duration.ofNanos(200_000);
+
     private static final Duration START_OF_LISTENING = Duration.ofMillis(100);
 
     private final Path socket;
@@ -110,6 +113,20 @@ final class UnixStream implements Closeable {
             throw e;
         } catch (IOException e) {
             throw gone(e);
+        }
+    }
+
+    /// As [#read], where something is about to come.
+    void readPrompt(ByteBuffer destination, Deadline deadline) throws GuestException {
+        int before = destination.position();
+        Deadline prompt = Deadline.after(PROMPT);
+        readArrived(destination);
+        while (destination.position() == before && !prompt.passed()) {
+            Thread.onSpinWait();
+            readArrived(destination);
+        }
+        if (destination.position() == before) {
+            read(destination, deadline);
         }
     }
 

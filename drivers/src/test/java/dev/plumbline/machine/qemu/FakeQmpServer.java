@@ -8,6 +8,7 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 
 /// A server on a unix-domain socket that serves one client as its script says.
 final class FakeQmpServer implements AutoCloseable {
@@ -83,10 +84,16 @@ final class FakeQmpServer implements AutoCloseable {
         thread = Thread.ofPlatform().daemon().start(() -> serve(script));
     }
 
+    /// Nobody listens afterwards: a thread that is about to accept a client may end the listening only then.
     @Override
     public void close() throws IOException {
         thread.interrupt();
         listener.close();
+        try {
+            thread.join(Duration.ofSeconds(10));
+        } catch (InterruptedException _) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     private void serve(Script script) {
