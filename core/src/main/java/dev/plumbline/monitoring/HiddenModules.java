@@ -20,7 +20,10 @@ import java.util.Set;
 /// for a moment: it counts when it is seen so twice.
 final class HiddenModules {
     private static final long PATIENCE_NANOS = 400_000_000L;
-    private static final long DEPARTURE_NANOS = 2_000_000_000L;
+
+    /// Before it gives back a module's memory the kernel waits until no CPU can be using it, which takes seconds where
+    /// the host leaves the guest's CPUs little time. Code that runs meanwhile is an alert of its own.
+    private static final long DEPARTURE_NANOS = 10_000_000_000L;
 
     private final LinuxKernel kernel;
     private final Map<KernelModule, Long> since = new HashMap<>();
