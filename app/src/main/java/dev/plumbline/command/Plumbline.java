@@ -8,7 +8,9 @@ import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.SequencedMap;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -30,20 +32,23 @@ import picocli.CommandLine.Spec;
             "A guest VM is named qemu:NAME, xen:NAME, qmp:SOCKET or dump:FILE; a bare NAME is that of a QEMU guest.",
             "Exit codes: 0 done, 1 failed, 2 usage, 3 monitor raised alerts above low; testbed exec ends with"
                     + " the guest command's."
-        },
-        subcommands = {
-            VmsCommand.class,
-            InspectCommand.class,
-            CallgraphCommand.class,
-            TraceCommand.class,
-            LearnCommand.class,
-            MonitorCommand.class,
-            ModelCommand.class,
-            DetachCommand.class,
-            DemoCommand.class,
-            TestbedCommand.class
         })
 public final class Plumbline implements Runnable {
+    private static final SequencedMap<String, Class<?>> COMMANDS = new LinkedHashMap<>();
+
+    static {
+        COMMANDS.put("vms", VmsCommand.class);
+        COMMANDS.put("inspect", InspectCommand.class);
+        COMMANDS.put("callgraph", CallgraphCommand.class);
+        COMMANDS.put("trace", TraceCommand.class);
+        COMMANDS.put("learn", LearnCommand.class);
+        COMMANDS.put("monitor", MonitorCommand.class);
+        COMMANDS.put("model", ModelCommand.class);
+        COMMANDS.put("detach", DetachCommand.class);
+        COMMANDS.put("demo", DemoCommand.class);
+        COMMANDS.put("testbed", TestbedCommand.class);
+    }
+
     @Spec
     private CommandSpec spec;
 
@@ -66,7 +71,7 @@ public final class Plumbline implements Runnable {
     /// @return the exit code
     public static int run(String... arguments) {
         try {
-            return new CommandLine(new Plumbline())
+            return commandLine(arguments)
                     .setExecutionExceptionHandler((fault, command, parsed) -> {
                         command.getErr().println("plumbline: " + oneLine(fault));
                         return 1;
@@ -80,6 +85,19 @@ public final class Plumbline implements Runnable {
             System.err.println("plumbline: " + oneLine(e));
             return 1;
         }
+    }
+
+    /// Only with the command that is asked for, if it is one: picocli reads all options of those it is given, and that
+    /// takes longer than many a command.
+    private static CommandLine commandLine(String... arguments) {
+        CommandLine line = new CommandLine(new Plumbline());
+        Class<?> wanted = arguments.length == 0 ? null : COMMANDS.get(arguments[0]);
+        if (wanted == null) {
+            COMMANDS.forEach(line::addSubcommand);
+        } else {
+            line.addSubcommand(arguments[0], wanted);
+        }
+        return line;
     }
 
     @Override

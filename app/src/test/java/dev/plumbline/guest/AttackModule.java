@@ -2,7 +2,7 @@ package dev.plumbline.guest;
 
 import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.GuestModules;
-import dev.plumbline.testbed.TestGuest;
+import dev.plumbline.testbed.GuestShell;
 import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
@@ -57,7 +57,7 @@ enum AttackModule {
     }
 
     /// All of them, built for a guest.
-    static TestModules built(TestGuest guest, GuestKernel kernel) throws IOException {
+    static TestModules built(GuestShell guest, GuestKernel kernel) throws IOException {
         Map<String, byte[]> sources = GuestModules.hidingFile();
         for (AttackModule attack : values()) {
             String file = attack.module() + ".c";
@@ -106,7 +106,7 @@ enum AttackModule {
     }
 
     /// How often the hook has run.
-    long hits(TestGuest guest) throws IOException {
+    long hits(GuestShell guest) throws IOException {
         return Long.parseLong(guest.execChecked("cat /sys/module/" + module() + "/parameters/hits")
                 .strip());
     }

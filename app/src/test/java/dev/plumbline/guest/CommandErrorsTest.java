@@ -1,6 +1,7 @@
 package dev.plumbline.guest;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
@@ -13,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -62,6 +64,7 @@ class CommandErrorsTest {
                 "qemu:",
                 "qmp:",
                 "dump:",
+                "xen:",
                 "",
                 ":",
                 "xyz:abc",
@@ -77,6 +80,15 @@ class CommandErrorsTest {
     void guestThatIsNotThereIsCodeOneAndOneLine(String vm) {
         CommandRun.of("inspect", vm).failed(1);
         CommandRun.of("callgraph", vm, "--json").failed(1);
+    }
+
+    @Test
+    void domainOfAHostThatIsNotXenIsCodeOneAndOneLine() {
+        assumeFalse(Files.exists(Path.of("/sys/hypervisor/type")), "a host on a hypervisor says which");
+        for (String command : List.of("inspect", "detach", "trace")) {
+            assertThat(CommandRun.of(command, "xen:any").failed(1).err())
+                    .contains("does not run on Xen: run plumbline in dom0");
+        }
     }
 
     @Test

@@ -10,6 +10,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 
 /// One run of the command line.
@@ -71,5 +72,20 @@ record CommandRun(List<String> arguments, int status, String out, String err, Du
 
     JsonNode json() throws IOException {
         return new ObjectMapper().readTree(out);
+    }
+
+    /// Its output, one JSON object a line.
+    List<JsonNode> jsonLines() throws IOException {
+        return jsonLines(out);
+    }
+
+    /// The lines that are whole, each a JSON object.
+    static List<JsonNode> jsonLines(String text) throws IOException {
+        List<JsonNode> objects = new ArrayList<>();
+        String whole = text.substring(0, text.lastIndexOf('\n') + 1);
+        for (String line : whole.lines().toList()) {
+            objects.add(new ObjectMapper().readTree(line));
+        }
+        return objects;
     }
 }

@@ -18,19 +18,26 @@ interface CommandsContract {
     default void inspectPrintsWhatTheGuestSays() throws IOException {
         JsonNode json =
                 CommandRun.of("inspect", guest().vm(), "--json").succeeded().json();
-        GuestSays says = guest().says();
+        assertIsWhatTheGuestSays(json, guest().says(), cpus());
+    }
+
+    /// Makes sure that `inspect` of a guest without probes says the same as the guest.
+    static void assertIsWhatTheGuestSays(JsonNode json, GuestSays says, int cpus) throws IOException {
         assertThat(json.path("banner").asText()).isEqualTo(says.text("cat /proc/version"));
+        assertThat(says.text(SymbolsContract.NOTES))
+                .contains(SymbolsContract.BUILD_ID_NOTE + json.path("buildId").asText());
         assertThat(json.path("buildId").asText()).matches("[0-9a-f]{40}");
         assertThat(json.path("kaslrSlide").asText())
                 .isEqualTo("0x" + Long.toHexString(says.addresses("_text")[0] - SymbolsContract.LINK_BASE));
-        assertThat(json.path("vcpus").asInt()).isEqualTo(cpus());
-        assertThat(json.path("symbolCount").asInt()).isEqualTo(number("wc -l < /proc/kallsyms"));
+        assertThat(json.path("vcpus").asInt()).isEqualTo(cpus);
+        assertThat(json.path("symbolCount").asInt()).isEqualTo(number(says, "wc -l < /proc/kallsyms"));
         assertThat(json.path("probeSiteCount").asInt())
-                .isEqualTo(number("wc -l < /sys/kernel/tracing/available_filter_functions"));
+                .isEqualTo(number(says, "wc -l < /sys/kernel/tracing/available_filter_functions"));
         // The command that counts has a few tasks of its own.
         assertThat(json.path("taskCount").asInt())
                 .isBetween(
-                        number("ls -d /proc/[0-9]*/task/* | wc -l") - 10, number("ls -d /proc/[0-9]*/task/* | wc -l"));
+                        number(says, "ls -d /proc/[0-9]*/task/* | wc -l") - 10,
+                        number(says, "ls -d /proc/[0-9]*/task/* | wc -l"));
         assertThat(json.path("indirectSites").asInt()).isPositive();
         assertThat(json.has("probes")).isTrue();
         assertThat(json.path("probes").isNull()).isTrue();
@@ -44,8 +51,8 @@ interface CommandsContract {
         assertThat(modules).isEqualTo(says.modules());
     }
 
-    private int number(String command) throws IOException {
-        return Integer.parseInt(guest().says().text(command));
+    private static int number(GuestSays says, String command) throws IOException {
+        return Integer.parseInt(says.text(command));
     }
 
     @Test

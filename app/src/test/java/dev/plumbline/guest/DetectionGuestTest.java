@@ -12,7 +12,6 @@ import dev.plumbline.testbed.GuestOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -101,16 +100,7 @@ class DetectionGuestTest {
     private Model learn(GuestUnderTest guest) throws Exception {
         work(guest);
         Path file = directory.resolve("model");
-        LauncherForTests.Command learn = new LauncherForTests(directory)
-                .start("learn", guest.vm(), "--model", file.toString(), "--for", LEARNING_SECONDS + "s");
-        learn.awaitError("tracing");
-        while (learn.process().isAlive()) {
-            work(guest);
-        }
-        assertThat(learn.process().waitFor(60, TimeUnit.SECONDS)).isTrue();
-        assertThat(learn.process().exitValue())
-                .as(learn.errorLines().toString())
-                .isZero();
+        new LauncherForTests(directory).learn(guest.vm(), file, LEARNING_SECONDS + "s", () -> work(guest));
         return ModelFile.read(file);
     }
 

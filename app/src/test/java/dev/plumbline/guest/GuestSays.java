@@ -1,7 +1,7 @@
 package dev.plumbline.guest;
 
 import dev.plumbline.machine.GuestException;
-import dev.plumbline.testbed.TestGuest;
+import dev.plumbline.testbed.GuestShell;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -15,9 +15,9 @@ import java.util.regex.Pattern;
 final class GuestSays {
     private static final Pattern TASK = Pattern.compile("/proc/(\\d+)/task/(\\d+)/comm:(.*)");
 
-    private final TestGuest guest;
+    private final GuestShell guest;
 
-    GuestSays(TestGuest guest) {
+    GuestSays(GuestShell guest) {
         this.guest = guest;
     }
 

@@ -1,5 +1,7 @@
 package dev.plumbline.guest;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.plumbline.command.Plumbline;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -53,6 +55,20 @@ record LauncherForTests(Path directory) {
                 .redirectError(errors.toFile())
                 .start();
         return new Command(process, output, errors);
+    }
+
+    /// Learns a guest that does something meanwhile, again and again until the time is over.
+    ///
+    /// @param time as the command line takes it
+    void learn(String vm, Path model, String time, MonitoredGuest.Work work) throws Exception {
+        Command learn = start("learn", vm, "--model", model.toString(), "--for", time);
+        learn.awaitError("tracing");
+        while (learn.process().isAlive()) {
+            work.run();
+        }
+        assertThat(learn.process().exitValue())
+                .as(learn.errorLines().toString())
+                .isZero();
     }
 
     /// The launcher, made at the first call.

@@ -3,7 +3,6 @@ package dev.plumbline.guest;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.plumbline.machine.qemu.QmpClient;
 import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.GuestOptions;
@@ -42,13 +41,7 @@ class MonitorGuestTest {
         guest = GuestUnderTest.boot(GuestOptions.DEFAULT);
         modules = AttackModule.built(guest.guest(), GuestKernel.V6_1);
         model = directory.resolve("model").toString();
-        LauncherForTests.Command learn =
-                new LauncherForTests(directory).start("learn", guest.vm(), "--model", model, "--for", "5s");
-        learn.awaitError("tracing");
-        while (learn.process().isAlive()) {
-            list();
-        }
-        assertThat(learn.process().exitValue()).isZero();
+        new LauncherForTests(directory).learn(guest.vm(), Path.of(model), "5s", MonitorGuestTest::list);
     }
 
     @AfterAll
@@ -88,7 +81,7 @@ class MonitorGuestTest {
         LauncherForTests.Command alarmed = start("--for", "15s", "--json");
         hideAFile(alarmed);
         assertThat(ended(alarmed)).isEqualTo(3);
-        assertFindings(LauncherForTests.outLines(alarmed));
+        assertFindings(alarmed.output());
         endHiding();
     }
 
@@ -101,7 +94,7 @@ class MonitorGuestTest {
         hideAFile(monitor);
         assertThat(ended(monitor)).isEqualTo(1);
         endHiding();
-        assertFindings(Files.readAllLines(report));
+        assertFindings(report);
         assertThat(Files.readAllLines(told)).isNotEmpty().allMatch(line -> line.contains("\"class_uid\":2004"));
         Matcher kept = Pattern.compile("alerts could not be told by standard output .* they are in (.+)")
                 .matcher(monitor.errorLines().getLast());
@@ -138,11 +131,8 @@ class MonitorGuestTest {
         return command.process().exitValue();
     }
 
-    private static void assertFindings(List<String> lines) throws Exception {
-        List<JsonNode> findings = new ArrayList<>();
-        for (String line : lines) {
-            findings.add(new ObjectMapper().readTree(line));
-        }
+    private static void assertFindings(Path file) throws Exception {
+        List<JsonNode> findings = CommandRun.jsonLines(Files.readString(file));
         JsonNode summary = findings.removeLast().path("summary");
         assertThat(summary.path("alerts").path("high").asInt()).isPositive();
         assertThat(summary.path("known").asInt()).isPositive();

@@ -3,15 +3,14 @@ package dev.plumbline.guest;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.plumbline.learning.ModelFile;
 import dev.plumbline.monitoring.Alert;
 import dev.plumbline.monitoring.Severity;
 import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.GuestOptions;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
@@ -108,13 +107,12 @@ class MonitorModesGuestTest {
     private void learn(GuestUnderTest guest) throws Exception {
         model = directory.resolve("model");
         guest.guest().execChecked(LEARNT);
-        LauncherForTests.Command learn =
-                start("learn", guest.vm(), "--model", model.toString(), "--for", LEARNING_SECONDS + "s");
-        learn.awaitError("tracing");
-        while (learn.process().isAlive()) {
-            guest.guest().execChecked(LEARNT);
-        }
-        assertThat(ended(learn)).as(learn.errorLines().toString()).isZero();
+        new LauncherForTests(directory)
+                .learn(
+                        guest.vm(),
+                        model,
+                        LEARNING_SECONDS + "s",
+                        () -> guest.guest().execChecked(LEARNT));
     }
 
     /// The findings of a run while the guest does something; the exit code must be that of nothing above low.
@@ -136,10 +134,7 @@ class MonitorModesGuestTest {
             guest.guest().execChecked(work);
         }
         int status = ended(monitor);
-        List<JsonNode> findings = new ArrayList<>();
-        for (String line : LauncherForTests.outLines(monitor)) {
-            findings.add(new ObjectMapper().readTree(line));
-        }
+        List<JsonNode> findings = CommandRun.jsonLines(Files.readString(monitor.output()));
         assertThat(status).as(() -> findings.toString() + errors(monitor)).isZero();
         return findings;
     }

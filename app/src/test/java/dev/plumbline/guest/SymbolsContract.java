@@ -16,6 +16,12 @@ import org.junit.jupiter.api.Test;
 interface SymbolsContract {
     long LINK_BASE = 0xffff_ffff_8100_0000L;
 
+    /// Prints the kernel's ELF notes in hexadecimal.
+    String NOTES = "hexdump -ve '1/1 \"%02x\"' /sys/kernel/notes";
+
+    /// How the kernel's build id begins there: `GNU\0`.
+    String BUILD_ID_NOTE = "474e5500";
+
     GuestUnderTest guest();
 
     @Test
@@ -57,8 +63,7 @@ interface SymbolsContract {
         var identity = guest().read(LinuxKernel::identity);
         assertThat(identity.banner()).isEqualTo(guest().says().text("cat /proc/version"));
         assertThat(identity.release()).isEqualTo(guest().says().text("uname -r"));
-        assertThat(guest().says().text("hexdump -ve '1/1 \"%02x\"' /sys/kernel/notes"))
-                .contains("474e5500" + identity.buildId());
+        assertThat(guest().says().text(NOTES)).contains(BUILD_ID_NOTE + identity.buildId());
     }
 
     static List<Symbol> symbols(SymbolTable table) {

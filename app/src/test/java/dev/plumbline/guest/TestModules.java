@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.plumbline.testbed.ExecResult;
 import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.GuestModules;
-import dev.plumbline.testbed.TestGuest;
+import dev.plumbline.testbed.GuestShell;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Map;
@@ -15,12 +15,12 @@ import java.util.TreeMap;
 ///
 /// @param guest the guest
 /// @param built the modules by name
-record TestModules(TestGuest guest, Map<String, byte[]> built) {
+record TestModules(GuestShell guest, Map<String, byte[]> built) {
 
     /// Builds modules from the resources of the tests.
     ///
     /// @param files C sources, one module each, and the headers they need
-    static TestModules of(TestGuest guest, GuestKernel kernel, String... files) throws IOException {
+    static TestModules of(GuestShell guest, GuestKernel kernel, String... files) throws IOException {
         Map<String, byte[]> sources = new TreeMap<>();
         for (String file : files) {
             sources.put(file, source(file));

@@ -3,7 +3,6 @@ package dev.plumbline.guest;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.plumbline.kernel.CodeRegion;
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.machine.GuestException;
@@ -58,8 +57,7 @@ class TraceGuestTest {
             assertThat(trace.process().exitValue()).isZero();
         }
         List<JsonNode> ended = new ArrayList<>();
-        for (String line : Files.readAllLines(file)) {
-            JsonNode flow = new ObjectMapper().readTree(line);
+        for (JsonNode flow : CommandRun.jsonLines(Files.readString(file))) {
             if (flow.path("whole").asBoolean() && flow.path("ended").asBoolean()) {
                 ended.add(flow.path("calls"));
             }
@@ -102,10 +100,7 @@ class TraceGuestTest {
                 file.toString());
         assertThat(trace.process().waitFor(120, TimeUnit.SECONDS)).isTrue();
         assertThat(trace.process().exitValue()).isZero();
-        List<JsonNode> lines = new ArrayList<>();
-        for (String line : Files.readAllLines(file)) {
-            lines.add(new ObjectMapper().readTree(line));
-        }
+        List<JsonNode> lines = CommandRun.jsonLines(Files.readString(file));
         JsonNode summary = lines.removeLast().path("summary");
         assertThat(summary.path("flows").asInt()).isEqualTo(lines.size()).isPositive();
         assertThat(lines)

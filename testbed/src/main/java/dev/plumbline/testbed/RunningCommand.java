@@ -52,6 +52,11 @@ public final class RunningCommand implements AutoCloseable {
         return stdout.toString(StandardCharsets.UTF_8);
     }
 
+    /// What it has written to its standard error so far.
+    public String stderrSoFar() {
+        return stderr.toString(StandardCharsets.UTF_8);
+    }
+
     /// Waits for the command's end, which the limits of the guest bound.
     ///
     /// @throws GuestException if the command could not be run to its end

@@ -53,6 +53,21 @@ public final class XenDomain implements GuestShell, AutoCloseable {
         return Integer.parseInt(dom0.execChecked("xl domid " + name).strip());
     }
 
+    /// Reboots the domain and waits until commands can be run again.
+    ///
+    /// @throws GuestException if it does not come back within a minute
+    public void reboot() throws GuestException {
+        int before = id();
+        try {
+            exec("reboot");
+        } catch (GuestGoneException e) {
+            // It went before it could say so.
+        }
+        String awaited = "until id=$(xl domid %s 2> /dev/null) && [ $id != %d ]; do usleep 50000; done";
+        dom0.withLimits(ExecLimits.DEFAULT.withTotal(BOOT_LIMIT)).execChecked(awaited.formatted(name, before));
+        awaitAgent();
+    }
+
     @Override
     public int exec(String command, byte[] stdin, OutputStream out, OutputStream err) throws GuestException {
         LastLine last = new LastLine(err);

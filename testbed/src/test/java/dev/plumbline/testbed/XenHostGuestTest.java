@@ -20,7 +20,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// What the testbed promises of Xen: one host, with a domain of each kernel.
 @Tag("guest")
-@Tag("all")
 @Timeout(180)
 class XenHostGuestTest {
     private static final String NAME = "xen-" + ProcessHandle.current().pid();

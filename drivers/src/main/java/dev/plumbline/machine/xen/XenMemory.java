@@ -89,9 +89,14 @@ final class XenMemory implements PhysicalMemory, MemoryWriter, AutoCloseable {
     public void write(PhysicalAddress address, MemorySegment source) throws GuestException {
         long size = source.byteSize();
         verifyIsOneRange(address, size);
-        for (long done = 0; done < size; ) {
-            // All of it is there before any of it is written.
+        MemorySegment first = piece(address, size, true);
+        // All of it is there before any of it is written.
+        for (long done = first.byteSize(); done < size; ) {
             done += piece(address.plus(done), size - done, true).byteSize();
+        }
+        if (first.byteSize() == size) {
+            first.copyFrom(source);
+            return;
         }
         for (long done = 0; done < size; ) {
             MemorySegment piece = piece(address.plus(done), size - done, true);
