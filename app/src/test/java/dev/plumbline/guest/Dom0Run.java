@@ -47,7 +47,9 @@ record Dom0Run(XenHost host, RunningCommand running, int number) implements Auto
     static Dom0Run tracing(XenHost host, String arguments) throws Exception {
         Dom0Run run = start(host, arguments);
         while (host.dom0().exec("grep -q tracing /tmp/err" + run.number).status() != 0) {
-            assertThat(run.running.running()).as("%s: %s", arguments, run.errors()).isTrue();
+            assertThat(run.running.running())
+                    .as("%s: %s", arguments, run.errors())
+                    .isTrue();
             Thread.sleep(100);
         }
         return run;

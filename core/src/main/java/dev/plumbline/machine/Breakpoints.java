@@ -79,9 +79,9 @@ public interface Breakpoints {
         /// @param state as it was read, with changes to general registers, rip and flags
         void write(int vcpu, VcpuState state) throws GuestException;
 
-        /// Runs one instruction of one vCPU, though there may be a breakpoint at it; no interrupt is taken before it.
-        /// The others stand still. Where the hypervisor can hold neither them nor the vCPU behind the instruction, all
-        /// run for a moment, with all breakpoints set: [#read] tells where they stand then.
+        /// Runs one instruction of one vCPU, though there may be a breakpoint at it, and no interrupt before it.
+        /// The others stand still. Where the hypervisor can hold neither them nor the vCPU behind it, all run
+        /// on for a moment, with all breakpoints set: [#read] tells where they stand then.
         ///
         /// @param vcpu one that has come to a breakpoint ([#hasCome])
         void step(int vcpu) throws GuestException;

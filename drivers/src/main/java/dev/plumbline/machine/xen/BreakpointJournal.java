@@ -191,8 +191,8 @@ final class BreakpointJournal implements AutoCloseable {
         for (int number = 1; number <= MOST; number++) {
             long place = word(2L * number + 1);
             if (place != 0) {
-                entries.add(new Entry(
-                        number, word(2L * number), new PhysicalAddress(place >>> Byte.SIZE), (byte) place));
+                entries.add(
+                        new Entry(number, word(2L * number), new PhysicalAddress(place >>> Byte.SIZE), (byte) place));
             }
         }
         return entries;

@@ -51,7 +51,8 @@ final class VmEvent {
 
     /// Copies it.
     static VmEvent of(MemorySegment entry) {
-        return new VmEvent(MemorySegment.ofArray(new long[SIZE_BYTES / Long.BYTES]).copyFrom(entry));
+        return new VmEvent(
+                MemorySegment.ofArray(new long[SIZE_BYTES / Long.BYTES]).copyFrom(entry));
     }
 
     /// An answer for a vCPU that waits for one to a request that nobody knows any more: to run on.

@@ -46,11 +46,7 @@ final class XenBreakpointSession implements Breakpoints.Session {
     private long orders;
 
     XenBreakpointSession(
-            XenDomain domain,
-            XenMemory memory,
-            XenRegisters registers,
-            BreakpointJournal journal,
-            XenMonitor monitor) {
+            XenDomain domain, XenMemory memory, XenRegisters registers, BreakpointJournal journal, XenMonitor monitor) {
         this.domain = domain;
         this.memory = memory;
         this.registers = registers;

@@ -74,8 +74,7 @@ final class XenLibraries {
         closeMemory = function(memory, "xenforeignmemory_close", JAVA_INT, ADDRESS);
         enableMonitor = function(control, "xc_monitor_enable", ADDRESS, ADDRESS, JAVA_INT, ADDRESS);
         disableMonitor = function(control, "xc_monitor_disable", JAVA_INT, ADDRESS, JAVA_INT);
-        monitorCapabilities =
-                function(control, "xc_monitor_get_capabilities", JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
+        monitorCapabilities = function(control, "xc_monitor_get_capabilities", JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
         reportBreakpoints =
                 function(control, "xc_monitor_software_breakpoint", JAVA_INT, ADDRESS, JAVA_INT, JAVA_BOOLEAN);
         injectTrap = function(

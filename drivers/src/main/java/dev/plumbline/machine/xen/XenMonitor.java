@@ -40,8 +40,8 @@ final class XenMonitor implements AutoCloseable {
         XenControl control = domain.control();
         try (Arena buffers = Arena.ofConfined()) {
             MemorySegment port = buffers.allocate(JAVA_INT);
-            MemorySegment page = control.address((error, handle) ->
-                    control.libraries().enableMonitor.invoke(error, handle, domain.id(), port));
+            MemorySegment page = control.address(
+                    (error, handle) -> control.libraries().enableMonitor.invoke(error, handle, domain.id(), port));
             if (page == null) {
                 throw domain.explained(
                         control.errno() == BUSY
@@ -50,8 +50,7 @@ final class XenMonitor implements AutoCloseable {
                                 : control.refused("monitor " + domain.name()));
             }
             try {
-                XenEventChannel channel =
-                        new XenEventChannel(control.libraries(), domain.id(), port.get(JAVA_INT, 0));
+                XenEventChannel channel = new XenEventChannel(control.libraries(), domain.id(), port.get(JAVA_INT, 0));
                 return new XenMonitor(domain, page, channel);
             } catch (GuestException e) {
                 disable(domain);
@@ -120,16 +119,18 @@ final class XenMonitor implements AutoCloseable {
         XenControl control = domain.control();
         control.order(
                 "pass a breakpoint on to " + domain.name(),
-                (error, handle) -> control.libraries().injectTrap.invoke(
-                        error,
-                        handle,
-                        domain.id(),
-                        vcpu,
-                        BREAKPOINT,
-                        BY_SOFTWARE,
-                        NO_ERROR_CODE,
-                        INT3_BYTES,
-                        0L));
+                (error, handle) -> control.libraries()
+                        .injectTrap
+                        .invoke(
+                                error,
+                                handle,
+                                domain.id(),
+                                vcpu,
+                                BREAKPOINT,
+                                BY_SOFTWARE,
+                                NO_ERROR_CODE,
+                                INT3_BYTES,
+                                0L));
     }
 
     /// Listens no more. Requests are to be answered before.

@@ -48,7 +48,8 @@ record XenVersion(int major, int minor) {
     /// The version of the one that this host runs on with all that belongs to it, as `4.17.5`.
     static String withExtra() throws GuestException {
         try {
-            return ofThisHost() + Files.readString(SYSTEM.resolve("version/extra")).strip();
+            return ofThisHost()
+                    + Files.readString(SYSTEM.resolve("version/extra")).strip();
         } catch (GuestException e) {
             throw e;
         } catch (IOException e) {
