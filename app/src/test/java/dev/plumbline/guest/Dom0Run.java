@@ -32,8 +32,13 @@ record Dom0Run(XenHost host, RunningCommand running, int number) implements Auto
     /// Starts one, and waits until it says something.
     static Dom0Run until(String said, XenHost host, String command) throws Exception {
         Dom0Run run = start(host, command);
-        while (host.dom0().exec("grep -q '%s' /tmp/err%d".formatted(said, run.number)).status() != 0) {
-            assertThat(run.running.running()).as("%s: %s", command, run.errors()).isTrue();
+        while (host.dom0()
+                        .exec("grep -q '%s' /tmp/err%d".formatted(said, run.number))
+                        .status()
+                != 0) {
+            assertThat(run.running.running())
+                    .as("%s: %s", command, run.errors())
+                    .isTrue();
             Thread.sleep(100);
         }
         return run;
@@ -51,12 +56,17 @@ record Dom0Run(XenHost host, RunningCommand running, int number) implements Auto
         return host.dom0().exec("cat /tmp/err" + number).stdoutText();
     }
 
+    /// What it has printed so far.
+    List<String> output() throws GuestException {
+        return host.dom0().execChecked("cat /tmp/out" + number).lines().toList();
+    }
+
     /// Has it end as it should, and answers what it has printed.
     List<String> end() throws GuestException {
         host.dom0().execChecked("kill $(cat /tmp/pid%d)".formatted(number));
         ExecResult ended = running.await();
         assertThat(ended.status()).as(errors()).isIn(0, 143);
-        return host.dom0().execChecked("cat /tmp/out" + number).lines().toList();
+        return output();
     }
 
     /// Kills it, if it still runs.

@@ -9,15 +9,17 @@ import java.util.Arrays;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/// What runs in dom0: stops a domain at function entries, and lets it run on behind the NOPs there, until it is asked to
+/// What runs in dom0: stops a domain at function entries, and lets it run on behind the NOPs there, until it is asked
+/// to
 /// end or killed.
 final class XenBreakpointRun {
     private static final Duration A_WHILE = Duration.ofMillis(20);
 
     private XenBreakpointRun() {}
 
-    /// @param arguments the domain; `write`, or `step` for each second hit; and the addresses of entry NOPs; or the
-    ///   domain alone, to let go of it at once
+    /// @param arguments the domain; how vCPUs get behind a breakpoint: `write`, `step`, or `both` in turns; and
+    /// addresses,
+    ///   for `write` and `both` of entry NOPs; or the domain alone, to let go of it at once
     public static void main(String[] arguments) throws Exception {
         CountDownLatch ended = new CountDownLatch(1);
         AtomicBoolean isToEnd = new AtomicBoolean();
@@ -42,7 +44,7 @@ final class XenBreakpointRun {
     }
 
     private static void run(Breakpoints breakpoints, String[] arguments, AtomicBoolean isToEnd) throws Exception {
-        boolean steps = arguments[1].equals("step");
+        String how = arguments[1];
         long[] sites = Arrays.stream(arguments)
                 .skip(2)
                 .mapToLong(Long::parseUnsignedLong)
@@ -56,7 +58,8 @@ final class XenBreakpointRun {
             start = System.nanoTime();
             while (!isToEnd.get()) {
                 if (session.awaitStop(A_WHILE)) {
-                    int[] now = BreakpointRun.handle(session, steps && (hits[0] & 1) != 0, sites);
+                    boolean isStep = how.equals("step") || how.equals("both") && (hits[0] & 1) != 0;
+                    int[] now = BreakpointRun.handle(session, isStep, sites);
                     for (int site = 0; site < sites.length; site++) {
                         hits[site] += now[site];
                     }

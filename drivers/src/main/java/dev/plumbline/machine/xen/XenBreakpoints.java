@@ -13,6 +13,7 @@ final class XenBreakpoints implements Breakpoints {
     private final XenMemory memory;
     private final XenRegisters registers;
     private final Path journalFile;
+    private XenMonitorLibraries libraries;
     private boolean removedLeft;
     private XenBreakpointSession session;
 
@@ -42,7 +43,7 @@ final class XenBreakpoints implements Breakpoints {
     private XenBreakpointSession open(BreakpointJournal journal) throws GuestException {
         XenMonitor monitor;
         try {
-            monitor = XenMonitor.open(domain);
+            monitor = XenMonitor.open(domain, libraries());
         } catch (GuestException e) {
             // Nothing has begun; the one who listens is another.
             journal.end();
@@ -57,6 +58,14 @@ final class XenBreakpoints implements Breakpoints {
             opened.close();
             throw e;
         }
+    }
+
+    // Loaded when first needed.
+    private XenMonitorLibraries libraries() throws GuestException {
+        if (libraries == null) {
+            libraries = new XenMonitorLibraries(domain.control().libraries().control());
+        }
+        return libraries;
     }
 
     private BreakpointJournal take() throws GuestException {
@@ -119,8 +128,8 @@ final class XenBreakpoints implements Breakpoints {
     /// vCPUs that wait for an answer of the run that was killed go on waiting when Xen listens to nobody; so it has to
     /// listen to us, to whom their requests are unknown.
     private void letWaitingRun() throws GuestException {
-        XenMonitor.disable(domain);
-        try (XenMonitor monitor = XenMonitor.open(domain)) {
+        XenMonitor.disable(domain, libraries());
+        try (XenMonitor monitor = XenMonitor.open(domain, libraries())) {
             for (int vcpu = 0; vcpu < domain.vcpuCount(); vcpu++) {
                 monitor.answer(VmEvent.unasked(vcpu));
                 if ((vcpu + 1) % MonitorRing.ENTRY_COUNT == 0) {

@@ -16,7 +16,7 @@ final class XenEventChannel implements AutoCloseable {
     private static final short POLLIN = 1;
 
     private final Arena arena = Arena.ofShared();
-    private final XenLibraries libraries;
+    private final XenMonitorLibraries libraries;
     private final MemorySegment error = arena.allocate(XenLibraries.ERRNO);
     private final MemorySegment poll = arena.allocate(POLL_BYTES, 4);
     private final MemorySegment handle;
@@ -25,7 +25,7 @@ final class XenEventChannel implements AutoCloseable {
     /// @param domain the domain at the other end
     /// @param remotePort the port there
     /// @throws GuestException if it cannot be had
-    XenEventChannel(XenLibraries libraries, int domain, int remotePort) throws GuestException {
+    XenEventChannel(XenMonitorLibraries libraries, int domain, int remotePort) throws GuestException {
         this.libraries = libraries;
         MemorySegment none = MemorySegment.NULL;
         handle = (MemorySegment) XenControl.call(() -> libraries.openEvents.invoke(error, none, 0));
@@ -34,13 +34,13 @@ final class XenEventChannel implements AutoCloseable {
             arena.close();
             throw refused;
         }
-        port = XenControl.number(() -> libraries.bindEvent.invoke(error, handle, domain, remotePort));
+        port = XenControl.number(() -> libraries.bind.invoke(error, handle, domain, remotePort));
         if (port < 0) {
             GuestException refused = refused("bind an event channel");
             close();
             throw refused;
         }
-        int descriptor = XenControl.number(() -> libraries.eventsDescriptor.invoke(error, handle));
+        int descriptor = XenControl.number(() -> libraries.descriptor.invoke(error, handle));
         poll.set(JAVA_INT, 0, descriptor);
         poll.set(JAVA_SHORT, 4, POLLIN);
     }
@@ -56,15 +56,15 @@ final class XenEventChannel implements AutoCloseable {
             // The time is over, or a signal has come.
             return false;
         }
-        int from = XenControl.number(() -> libraries.pendingEvent.invoke(error, handle));
+        int from = XenControl.number(() -> libraries.pending.invoke(error, handle));
         perform("tell which event has come", from);
-        perform("go on notifying", XenControl.number(() -> libraries.unmaskEvent.invoke(error, handle, from)));
+        perform("go on notifying", XenControl.number(() -> libraries.unmask.invoke(error, handle, from)));
         return true;
     }
 
     /// Tells Xen that there is something for it.
     void notifyXen() throws GuestException {
-        int answer = XenControl.number(() -> libraries.notifyEvent.invoke(error, handle, port));
+        int answer = XenControl.number(() -> libraries.notifyPort.invoke(error, handle, port));
         perform("take the answer to an event", answer);
     }
 

@@ -1,8 +1,6 @@
 package dev.plumbline.machine.xen;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_BOOLEAN;
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
@@ -35,22 +33,11 @@ final class XenLibraries {
     final MethodHandle map;
     final MethodHandle unmap;
     final MethodHandle closeMemory;
-    final MethodHandle enableMonitor;
-    final MethodHandle disableMonitor;
-    final MethodHandle monitorCapabilities;
-    final MethodHandle reportBreakpoints;
-    final MethodHandle injectTrap;
-    final MethodHandle openEvents;
-    final MethodHandle eventsDescriptor;
-    final MethodHandle bindEvent;
-    final MethodHandle pendingEvent;
-    final MethodHandle unmaskEvent;
-    final MethodHandle notifyEvent;
-    final MethodHandle closeEvents;
-    /// poll(2) of the C library.
-    final MethodHandle poll;
 
-    private XenLibraries(SymbolLookup control, SymbolLookup memory, SymbolLookup events) {
+    private final SymbolLookup control;
+
+    private XenLibraries(SymbolLookup control, SymbolLookup memory) {
+        this.control = control;
         openControl = function(control, "xc_interface_open", ADDRESS, ADDRESS, ADDRESS, JAVA_INT);
         closeControl = function(control, "xc_interface_close", JAVA_INT, ADDRESS);
         listDomains = function(control, "xc_domain_getinfolist", JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS);
@@ -72,31 +59,6 @@ final class XenLibraries {
                 memory, "xenforeignmemory_map", ADDRESS, ADDRESS, JAVA_INT, JAVA_INT, JAVA_LONG, ADDRESS, ADDRESS);
         unmap = function(memory, "xenforeignmemory_unmap", JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG);
         closeMemory = function(memory, "xenforeignmemory_close", JAVA_INT, ADDRESS);
-        enableMonitor = function(control, "xc_monitor_enable", ADDRESS, ADDRESS, JAVA_INT, ADDRESS);
-        disableMonitor = function(control, "xc_monitor_disable", JAVA_INT, ADDRESS, JAVA_INT);
-        monitorCapabilities = function(control, "xc_monitor_get_capabilities", JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
-        reportBreakpoints =
-                function(control, "xc_monitor_software_breakpoint", JAVA_INT, ADDRESS, JAVA_INT, JAVA_BOOLEAN);
-        injectTrap = function(
-                control,
-                "xc_hvm_inject_trap",
-                JAVA_INT,
-                ADDRESS,
-                JAVA_INT,
-                JAVA_INT,
-                JAVA_BYTE,
-                JAVA_BYTE,
-                JAVA_INT,
-                JAVA_BYTE,
-                JAVA_LONG);
-        openEvents = function(events, "xenevtchn_open", ADDRESS, ADDRESS, JAVA_INT);
-        eventsDescriptor = function(events, "xenevtchn_fd", JAVA_INT, ADDRESS);
-        bindEvent = function(events, "xenevtchn_bind_interdomain", JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
-        pendingEvent = function(events, "xenevtchn_pending", JAVA_INT, ADDRESS);
-        unmaskEvent = function(events, "xenevtchn_unmask", JAVA_INT, ADDRESS, JAVA_INT);
-        notifyEvent = function(events, "xenevtchn_notify", JAVA_INT, ADDRESS, JAVA_INT);
-        closeEvents = function(events, "xenevtchn_close", JAVA_INT, ADDRESS);
-        poll = function(LINKER.defaultLookup(), "poll", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
     }
 
     /// Loads the libraries that belong to a version of Xen: libxenctrl is another one for each.
@@ -105,11 +67,15 @@ final class XenLibraries {
     static XenLibraries load(XenVersion version) throws GuestException {
         return new XenLibraries(
                 library("libxenctrl.so." + version, "libxenmisc" + version),
-                library("libxenforeignmemory.so.1", "libxenforeignmemory1"),
-                library("libxenevtchn.so.1", "libxenevtchn1"));
+                library("libxenforeignmemory.so.1", "libxenforeignmemory1"));
     }
 
-    private static SymbolLookup library(String name, String debianPackage) throws GuestException {
+    /// The control library.
+    SymbolLookup control() {
+        return control;
+    }
+
+    static SymbolLookup library(String name, String debianPackage) throws GuestException {
         try {
             return SymbolLookup.libraryLookup(name, Arena.global());
         } catch (IllegalArgumentException e) {
@@ -120,8 +86,7 @@ final class XenLibraries {
         }
     }
 
-    private static MethodHandle function(
-            SymbolLookup library, String name, MemoryLayout result, MemoryLayout... arguments) {
+    static MethodHandle function(SymbolLookup library, String name, MemoryLayout result, MemoryLayout... arguments) {
         return LINKER.downcallHandle(library.findOrThrow(name), FunctionDescriptor.of(result, arguments), CAPTURE);
     }
 }

@@ -21,13 +21,15 @@ final class XenMonitor implements AutoCloseable {
     private static final int NO_ERROR_CODE = -1;
 
     private final XenDomain domain;
+    private final XenMonitorLibraries libraries;
     private final MemorySegment page;
     private final MonitorRing ring;
     private final XenEventChannel channel;
     private boolean isToNotify;
 
-    private XenMonitor(XenDomain domain, MemorySegment page, XenEventChannel channel) {
+    private XenMonitor(XenDomain domain, XenMonitorLibraries libraries, MemorySegment page, XenEventChannel channel) {
         this.domain = domain;
+        this.libraries = libraries;
         this.page = page;
         this.channel = channel;
         this.ring = new MonitorRing(page.reinterpret(MonitorRing.PAGE_BYTES));
@@ -36,12 +38,12 @@ final class XenMonitor implements AutoCloseable {
     /// Begins to listen; [#report] has Xen report something.
     ///
     /// @throws GuestException if Xen cannot, or another process listens
-    static XenMonitor open(XenDomain domain) throws GuestException {
+    static XenMonitor open(XenDomain domain, XenMonitorLibraries libraries) throws GuestException {
         XenControl control = domain.control();
         try (Arena buffers = Arena.ofConfined()) {
             MemorySegment port = buffers.allocate(JAVA_INT);
-            MemorySegment page = control.address(
-                    (error, handle) -> control.libraries().enableMonitor.invoke(error, handle, domain.id(), port));
+            MemorySegment page =
+                    control.address((error, handle) -> libraries.enable.invoke(error, handle, domain.id(), port));
             if (page == null) {
                 throw domain.explained(
                         control.errno() == BUSY
@@ -50,10 +52,10 @@ final class XenMonitor implements AutoCloseable {
                                 : control.refused("monitor " + domain.name()));
             }
             try {
-                XenEventChannel channel = new XenEventChannel(control.libraries(), domain.id(), port.get(JAVA_INT, 0));
-                return new XenMonitor(domain, page, channel);
+                XenEventChannel channel = new XenEventChannel(libraries, domain.id(), port.get(JAVA_INT, 0));
+                return new XenMonitor(domain, libraries, page, channel);
             } catch (GuestException e) {
-                disable(domain);
+                disable(domain, libraries);
                 control.unmap(page, 1);
                 throw e;
             }
@@ -61,11 +63,11 @@ final class XenMonitor implements AutoCloseable {
     }
 
     /// Has Xen listen to nobody any more, whoever it was. vCPUs that wait for an answer go on waiting.
-    static void disable(XenDomain domain) throws GuestException {
+    static void disable(XenDomain domain, XenMonitorLibraries libraries) throws GuestException {
         XenControl control = domain.control();
         control.order(
                 "monitor " + domain.name() + " no more",
-                (error, handle) -> control.libraries().disableMonitor.invoke(error, handle, domain.id()));
+                (error, handle) -> libraries.disable.invoke(error, handle, domain.id()));
     }
 
     /// Has Xen report breakpoint instructions from now on.
@@ -73,7 +75,7 @@ final class XenMonitor implements AutoCloseable {
         XenControl control = domain.control();
         control.order(
                 "report breakpoints of " + domain.name(),
-                (error, handle) -> control.libraries().reportBreakpoints.invoke(error, handle, domain.id(), true));
+                (error, handle) -> libraries.reportBreakpoints.invoke(error, handle, domain.id(), true));
     }
 
     /// Takes the next request.
@@ -119,25 +121,15 @@ final class XenMonitor implements AutoCloseable {
         XenControl control = domain.control();
         control.order(
                 "pass a breakpoint on to " + domain.name(),
-                (error, handle) -> control.libraries()
-                        .injectTrap
-                        .invoke(
-                                error,
-                                handle,
-                                domain.id(),
-                                vcpu,
-                                BREAKPOINT,
-                                BY_SOFTWARE,
-                                NO_ERROR_CODE,
-                                INT3_BYTES,
-                                0L));
+                (error, handle) -> libraries.injectTrap.invoke(
+                        error, handle, domain.id(), vcpu, BREAKPOINT, BY_SOFTWARE, NO_ERROR_CODE, INT3_BYTES, 0L));
     }
 
     /// Listens no more. Requests are to be answered before.
     @Override
     public void close() throws GuestException {
         try {
-            disable(domain);
+            disable(domain, libraries);
         } finally {
             channel.close();
             domain.control().unmap(page, 1);
