@@ -33,7 +33,7 @@ class XenBreakpointsGuestTest {
     private static final String FREQUENT = "do_filp_open";
     private static final String LOOPS = "syscall-loop %d & syscall-loop %d & wait".formatted(CALLS, CALLS);
     private static final String TRACING = "cd /sys/kernel/tracing && ";
-    private static final String JAVA = "/opt/java/bin/java @/opt/java.options -XX:TieredStopAtLevel=1"
+    private static final String JAVA = "/opt/java/bin/java @/opt/java.options -Xint"
             + " -XX:AOTCache=/opt/lib/plumbline.aot -cp /opt/lib/plumbline.jar:/tmp/classes "
             + XenBreakpointRun.class.getName() + " ";
 
