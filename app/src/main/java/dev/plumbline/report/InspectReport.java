@@ -3,6 +3,7 @@ package dev.plumbline.report;
 import static dev.plumbline.report.Json.hex;
 
 import dev.plumbline.kernel.KernelModule;
+import dev.plumbline.machine.Hypervisor;
 import dev.plumbline.probe.ProbeJournal;
 import java.io.PrintWriter;
 import java.util.Map;
@@ -27,6 +28,7 @@ public final class InspectReport {
         var image = inspection.image();
         var graph = inspection.callGraph();
         out.printf(LINE, "guest", PlainText.of(inspection.guest()));
+        inspection.hypervisor().ifPresent(hypervisor -> out.printf(LINE, "hypervisor", line(hypervisor)));
         out.printf(LINE, "kernel", PlainText.of(inspection.identity().release()));
         out.printf(LINE, "banner", PlainText.of(inspection.identity().banner()));
         out.printf(LINE, "build id", inspection.identity().buildId());
@@ -66,6 +68,17 @@ public final class InspectReport {
         printModules(out);
     }
 
+    private static String line(Hypervisor.Description hypervisor) {
+        StringBuilder line = new StringBuilder(PlainText.of(hypervisor.name()));
+        if (!hypervisor.virtualisation().isEmpty()) {
+            line.append(", ").append(hypervisor.virtualisation());
+        }
+        if (!hypervisor.events().isEmpty()) {
+            line.append("; can report ").append(String.join(" ", hypervisor.events()));
+        }
+        return line.toString();
+    }
+
     private String features() {
         var names = CpuFeatures.of(inspection.vcpu());
         String levels = inspection.vcpu().pagingLevels() + "-level page tables";
@@ -95,6 +108,14 @@ public final class InspectReport {
     public Map<String, Object> json() {
         return Json.object(
                 "guest", inspection.guest(),
+                "hypervisor",
+                        inspection
+                                .hypervisor()
+                                .map(hypervisor -> Json.object(
+                                        "name", hypervisor.name(),
+                                        "virtualisation", hypervisor.virtualisation(),
+                                        "events", hypervisor.events()))
+                                .orElse(null),
                 "banner", inspection.identity().banner(),
                 "release", inspection.identity().release(),
                 "buildId", inspection.identity().buildId(),

@@ -10,12 +10,16 @@ import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.kernel.SystemCall;
 import dev.plumbline.kernel.Task;
 import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.Hypervisor;
+import dev.plumbline.machine.Machine;
 import dev.plumbline.machine.VcpuRegisters;
 import java.util.List;
+import java.util.Optional;
 
 /// Everything `inspect` tells of a guest, gathered in one go.
 ///
 /// @param guest how the guest is named
+/// @param hypervisor what runs it; empty for a dump
 /// @param identity version and build
 /// @param image where the kernel lies
 /// @param vcpu the registers of its first vCPU
@@ -29,6 +33,7 @@ import java.util.List;
 /// @param symbolCount how many symbols there are, modules included
 public record Inspection(
         String guest,
+        Optional<Hypervisor.Description> hypervisor,
         KernelIdentity identity,
         KernelImage image,
         VcpuRegisters vcpu,
@@ -54,6 +59,7 @@ public record Inspection(
         }
         Inspection inspection = new Inspection(
                 kernel.machine().name(),
+                hypervisor(kernel.machine()),
                 kernel.identity(),
                 kernel.image(),
                 kernel.machine().registers().read(0),
@@ -67,6 +73,11 @@ public record Inspection(
                 loaded.code().symbols().size());
         kernel.verifyStillRunning();
         return inspection;
+    }
+
+    private static Optional<Hypervisor.Description> hypervisor(Machine machine) throws GuestException {
+        Optional<Hypervisor> hypervisor = machine.capability(Hypervisor.class);
+        return hypervisor.isPresent() ? Optional.of(hypervisor.get().describe()) : Optional.empty();
     }
 
     /// What goes with one set of modules. It alone is read again if that set changes meanwhile: a guest may load and

@@ -55,7 +55,7 @@ record BreakpointRun(Process process, BufferedReader output) implements AutoClos
         VcpuState[] states = session.read();
         for (int vcpu = 0; vcpu < states.length; vcpu++) {
             for (int site = 0; site < sites.length; site++) {
-                if (states[vcpu].rip == sites[site]) {
+                if (states[vcpu].rip == sites[site] && session.hasCome(vcpu)) {
                     hits[site]++;
                     goOn(session, vcpu, states[vcpu], isStepping);
                 }

@@ -65,13 +65,25 @@ public interface Breakpoints {
         /// @return one for each vCPU, in the order of [Registers]; they may be changed, and then written
         VcpuState[] read() throws GuestException;
 
+        /// Whether a vCPU has come to a breakpoint, if it stands at one. Where the hypervisor tells the two apart, one
+        /// may only be about to: it does when it runs on, and can be neither written nor stepped until then.
+        ///
+        /// @param vcpu 0 to the number of vCPUs - 1
+        default boolean hasCome(int vcpu) {
+            return true;
+        }
+
         /// Has a vCPU go on in this state. It may be written only with the next call that needs it written.
         ///
+        /// @param vcpu one that has come to a breakpoint ([#hasCome])
         /// @param state as it was read, with changes to general registers, rip and flags
         void write(int vcpu, VcpuState state) throws GuestException;
 
-        /// Runs one instruction of one vCPU, though there may be a breakpoint at it; the others stand still, and no
-        /// interrupt is taken before it.
+        /// Runs one instruction of one vCPU, though there may be a breakpoint at it, and no interrupt before it.
+        /// The others stand still. Where the hypervisor can hold neither them nor the vCPU behind it, all run
+        /// on for a moment, with all breakpoints set: [#read] tells where they stand then.
+        ///
+        /// @param vcpu one that has come to a breakpoint ([#hasCome])
         void step(int vcpu) throws GuestException;
 
         /// Removes all breakpoints and lets go of the guest, which stands still from now on: whoever wants it runs it

@@ -16,7 +16,7 @@ public interface Machine extends AutoCloseable {
     Registers registers();
 
     /// A capability beyond memory and registers, if the driver has it: [MemoryWriter], [CodeWriter], [Pausing],
-    /// [Breakpoints], [MemoryDump].
+    /// [Breakpoints], [MemoryDump], [Hypervisor].
     <T> Optional<T> capability(Class<T> kind);
 
     /// Lets go of the guest, which stays as it is.

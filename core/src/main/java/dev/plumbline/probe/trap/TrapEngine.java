@@ -167,13 +167,19 @@ public final class TrapEngine implements ProbeEngine {
         stops++;
         memory.forget();
         VcpuState[] states = session.read();
+        // Others may come to a probe while one is stepped: that is another stop.
+        boolean[] haveCome = new boolean[states.length];
+        for (int vcpu = 0; vcpu < states.length; vcpu++) {
+            haveCome[vcpu] = session.hasCome(vcpu);
+        }
         for (int vcpu = 0; vcpu < states.length; vcpu++) {
             VcpuState state = states[vcpu];
             // What was run in its place may have led to the next probe.
-            while (state.cpl == 0 && probes.contains(state.rip)) {
+            while (haveCome[vcpu] && state.cpl == 0 && probes.contains(state.rip)) {
                 hits++;
                 hit(state);
                 state = displaced.run(vcpu, state);
+                haveCome[vcpu] = session.hasCome(vcpu);
             }
         }
     }

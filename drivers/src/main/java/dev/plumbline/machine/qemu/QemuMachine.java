@@ -4,6 +4,7 @@ import dev.plumbline.machine.Breakpoints;
 import dev.plumbline.machine.CodeWriter;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.GuestGoneException;
+import dev.plumbline.machine.Hypervisor;
 import dev.plumbline.machine.Machine;
 import dev.plumbline.machine.MemoryDump;
 import dev.plumbline.machine.MemoryWriter;
@@ -47,7 +48,8 @@ public final class QemuMachine implements Machine {
                 CodeWriter.class, codeWriter,
                 Pausing.class, pausing,
                 Breakpoints.class, breakpoints,
-                MemoryDump.class, new QemuMemoryDump(qmp));
+                MemoryDump.class, new QemuMemoryDump(qmp),
+                Hypervisor.class, new QemuHypervisor(qmp, isTranslating));
     }
 
     /// Takes hold of the guest whose QEMU serves QMP on this socket. The guest does not notice.

@@ -59,11 +59,23 @@ final class XenControl implements AutoCloseable {
         return new XenControl(XenLibraries.load(version));
     }
 
-    private interface Call {
+    /// A call of a function of Xen's libraries.
+    interface Call {
         Object invoke() throws Throwable;
     }
 
-    private static Object call(Call call) {
+    /// A call of a function of Xen's control library.
+    interface ControlCall {
+        /// @param error where the error number goes
+        /// @param handle of the control interface
+        Object invoke(MemorySegment error, MemorySegment handle) throws Throwable;
+    }
+
+    XenLibraries libraries() {
+        return libraries;
+    }
+
+    static Object call(Call call) {
         try {
             return call.invoke();
         } catch (RuntimeException | Error e) {
@@ -73,7 +85,7 @@ final class XenControl implements AutoCloseable {
         }
     }
 
-    private static int number(Call call) {
+    static int number(Call call) {
         return (int) call(call);
     }
 
@@ -85,12 +97,32 @@ final class XenControl implements AutoCloseable {
         }
     }
 
-    private int errno() {
+    /// The same, of the control library.
+    void order(String what, ControlCall call) throws GuestException {
+        perform(what, () -> call.invoke(error, interfaceHandle));
+    }
+
+    /// Calls a function of the control library that answers an address.
+    ///
+    /// @return null if it fails; [#errno] tells why
+    MemorySegment address(ControlCall call) {
+        MemorySegment answered = (MemorySegment) call(() -> call.invoke(error, interfaceHandle));
+        return answered.equals(MemorySegment.NULL) ? null : answered;
+    }
+
+    /// The error number of the call that has failed last.
+    int errno() {
         return (int) ERRNO.get(error, 0L);
     }
 
-    private GuestException refused(String what) {
-        int errno = errno();
+    /// The exception for the call that has failed last.
+    GuestException refused(String what) {
+        return refused(what, error);
+    }
+
+    /// @param error where a call that has failed left the error number
+    static GuestException refused(String what, MemorySegment error) {
+        int errno = (int) ERRNO.get(error, 0L);
         return switch (errno) {
             case PERMISSION, NO_ACCESS ->
                 new GuestException("Xen does not allow this domain to " + what + ": run plumbline as root in dom0");

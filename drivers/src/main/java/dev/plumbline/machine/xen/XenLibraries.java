@@ -34,7 +34,10 @@ final class XenLibraries {
     final MethodHandle unmap;
     final MethodHandle closeMemory;
 
+    private final SymbolLookup control;
+
     private XenLibraries(SymbolLookup control, SymbolLookup memory) {
+        this.control = control;
         openControl = function(control, "xc_interface_open", ADDRESS, ADDRESS, ADDRESS, JAVA_INT);
         closeControl = function(control, "xc_interface_close", JAVA_INT, ADDRESS);
         listDomains = function(control, "xc_domain_getinfolist", JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT, ADDRESS);
@@ -67,7 +70,12 @@ final class XenLibraries {
                 library("libxenforeignmemory.so.1", "libxenforeignmemory1"));
     }
 
-    private static SymbolLookup library(String name, String debianPackage) throws GuestException {
+    /// The control library.
+    SymbolLookup control() {
+        return control;
+    }
+
+    static SymbolLookup library(String name, String debianPackage) throws GuestException {
         try {
             return SymbolLookup.libraryLookup(name, Arena.global());
         } catch (IllegalArgumentException e) {
@@ -78,8 +86,7 @@ final class XenLibraries {
         }
     }
 
-    private static MethodHandle function(
-            SymbolLookup library, String name, MemoryLayout result, MemoryLayout... arguments) {
+    static MethodHandle function(SymbolLookup library, String name, MemoryLayout result, MemoryLayout... arguments) {
         return LINKER.downcallHandle(library.findOrThrow(name), FunctionDescriptor.of(result, arguments), CAPTURE);
     }
 }

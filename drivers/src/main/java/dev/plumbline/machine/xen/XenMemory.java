@@ -26,6 +26,7 @@ final class XenMemory implements PhysicalMemory, MemoryWriter, AutoCloseable {
     private final XenDomain domain;
     private final List<MemoryRange> ranges;
     private final LinkedHashMap<Long, FrameWindow> windows = new LinkedHashMap<>(MOST_WINDOWS, 0.75f, true);
+    private final DisplacedBytes displaced = new DisplacedBytes();
     private long checkedAtNanos;
 
     XenMemory(XenDomain domain) throws GuestException {
@@ -74,8 +75,19 @@ final class XenMemory implements PhysicalMemory, MemoryWriter, AutoCloseable {
         return ranges;
     }
 
+    /// Where breakpoints of ours stand.
+    DisplacedBytes displaced() {
+        return displaced;
+    }
+
     @Override
     public void read(PhysicalAddress address, MemorySegment destination) throws GuestException {
+        readAsItIs(address, destination);
+        displaced.show(address, destination);
+    }
+
+    /// Reads breakpoints of ours, too.
+    void readAsItIs(PhysicalAddress address, MemorySegment destination) throws GuestException {
         long size = destination.byteSize();
         verifyIsOneRange(address, size);
         for (long done = 0; done < size; ) {

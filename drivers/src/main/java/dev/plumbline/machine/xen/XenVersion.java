@@ -45,6 +45,18 @@ record XenVersion(int major, int minor) {
         return version;
     }
 
+    /// The version of the one that this host runs on with all that belongs to it, as `4.17.5`.
+    static String withExtra() throws GuestException {
+        try {
+            return ofThisHost()
+                    + Files.readString(SYSTEM.resolve("version/extra")).strip();
+        } catch (GuestException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new GuestException("cannot read Xen's version below " + SYSTEM + ": " + e.getMessage(), e);
+        }
+    }
+
     private static int number(Path system, String file) throws IOException {
         return Integer.parseInt(
                 Files.readString(system.resolve("version").resolve(file)).strip());
