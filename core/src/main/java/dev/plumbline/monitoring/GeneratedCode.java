@@ -6,6 +6,7 @@ import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Translation;
 import dev.plumbline.machine.VirtualAddress;
+import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -22,6 +23,9 @@ public final class GeneratedCode implements EdgeComparison.OwnCode {
     private static final long GONE_NANOS = 5_000_000_000L;
     /// Where code still stands it may be a module's that hides, or another's.
     private static final long HIDDEN_NANOS = 1_000_000_000L;
+
+    private static final byte TRAP = (byte) 0xcc;
+    private static final int WIPED_BYTES = 16;
 
     /// Lowest value of `MODULES_VADDR` (Documentation/arch/x86/x86_64/mm.rst); nothing above it comes and goes but
     /// code.
@@ -57,7 +61,23 @@ public final class GeneratedCode implements EdgeComparison.OwnCode {
     public boolean isGone(long address) {
         return Long.compareUnsigned(address, LOWEST_MODULE) >= 0
                 && !kernel.image().contains(address)
-                && !isMapped(address);
+                && (!isMapped(address) || isWipedOut(address));
+    }
+
+    // BPF programs share large pages, which stay; where one has gone the kernel leaves traps (`bpf_prog_pack_free`).
+    private boolean isWipedOut(long address) {
+        byte[] code = new byte[WIPED_BYTES];
+        try {
+            kernel.addressSpace().read(new VirtualAddress(address), MemorySegment.ofArray(code));
+        } catch (GuestException _) {
+            return false;
+        }
+        for (byte each : code) {
+            if (each != TRAP) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private <T> Optional<T> seen(Map<T, Long> all, Predicate<T> holds, long address) {

@@ -7,7 +7,7 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import java.lang.foreign.MemorySegment;
 import java.util.HexFormat;
 
-/// What Xen says of a domain (`xc_domaininfo_t` of Xen 4.17, 112 bytes): u16@0 id, u32@4 flags,
+/// What Xen says of a domain (`xc_domaininfo_t` since Xen 4.17, 112 bytes): u16@0 id, u32@4 flags,
 /// u32@68 highest vCPU, 16 bytes@76 handle.
 ///
 /// @param id the domain's number; another one after a reboot

@@ -11,7 +11,11 @@ record XenVersion(int major, int minor) {
     /// Where Linux says what Xen it runs on (Documentation/ABI/stable/sysfs-hypervisor-xen).
     private static final Path SYSTEM = Path.of("/sys/hypervisor");
 
-    private static final XenVersion KNOWN = new XenVersion(4, 17);
+    /// What is laid out alike: `xc_domaininfo_t` (XEN_DOMCTL_INTERFACE_VERSION 0x15 to 0x17), the records of a vCPU's
+    /// state, which are kept for migration, and the monitor's ring (VM_EVENT_INTERFACE_VERSION 7).
+    private static final XenVersion FIRST_KNOWN = new XenVersion(4, 17);
+
+    private static final XenVersion LAST_KNOWN = new XenVersion(4, 21);
 
     /// The one that this host runs on.
     ///
@@ -38,9 +42,9 @@ record XenVersion(int major, int minor) {
         } catch (IOException | NumberFormatException e) {
             throw new GuestException("cannot read Xen's version below " + system + ": " + e.getMessage(), e);
         }
-        if (!version.equals(KNOWN)) {
+        if (!version.isKnown()) {
             throw new GuestException("this host runs on Xen " + version + ", and Plumbline knows the layouts of "
-                    + KNOWN + " only: use a Plumbline that knows it");
+                    + FIRST_KNOWN + " to " + LAST_KNOWN + " only: use a Plumbline that knows it");
         }
         return version;
     }
@@ -55,6 +59,10 @@ record XenVersion(int major, int minor) {
         } catch (IOException e) {
             throw new GuestException("cannot read Xen's version below " + SYSTEM + ": " + e.getMessage(), e);
         }
+    }
+
+    private boolean isKnown() {
+        return major == FIRST_KNOWN.major && minor >= FIRST_KNOWN.minor && minor <= LAST_KNOWN.minor;
     }
 
     private static int number(Path system, String file) throws IOException {
