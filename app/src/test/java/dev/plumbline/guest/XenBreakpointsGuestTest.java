@@ -3,12 +3,9 @@ package dev.plumbline.guest;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.plumbline.machine.GuestException;
-import dev.plumbline.testbed.DomainOptions;
 import dev.plumbline.testbed.ExecResult;
-import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.XenDomain;
 import dev.plumbline.testbed.XenHost;
-import dev.plumbline.testbed.XenOptions;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.List;
@@ -37,18 +34,17 @@ class XenBreakpointsGuestTest {
             + " -XX:AOTCache=/opt/lib/plumbline.aot -cp /opt/lib/plumbline.jar:/tmp/classes "
             + XenBreakpointRun.class.getName() + " ";
 
+    private static XenPair pair;
     private static XenHost host;
     private static XenDomain older;
     private static XenDomain newer;
 
     @BeforeAll
     static void boot() throws Exception {
-        host = XenHost.boot(
-                "xenbreak-" + ProcessHandle.current().pid(),
-                XenOptions.DEFAULT.withContent(Dom0Run.distribution()).withBreakpoints(true));
-        older = host.start("older", DomainOptions.DEFAULT);
-        newer = host.start(
-                "newer", DomainOptions.DEFAULT.withKernel(GuestKernel.V6_12).withCpus(2));
+        pair = XenPair.boot("xenbreak");
+        host = pair.host();
+        older = pair.older();
+        newer = pair.newer();
         bring(XenBreakpointRun.class);
         bring(BreakpointRun.class);
     }
@@ -65,8 +61,8 @@ class XenBreakpointsGuestTest {
 
     @AfterAll
     static void end() throws Exception {
-        if (host != null) {
-            host.close();
+        if (pair != null) {
+            pair.close();
         }
     }
 

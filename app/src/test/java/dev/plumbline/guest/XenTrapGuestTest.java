@@ -5,12 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.plumbline.machine.GuestException;
-import dev.plumbline.testbed.DomainOptions;
 import dev.plumbline.testbed.ExecResult;
-import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.XenDomain;
 import dev.plumbline.testbed.XenHost;
-import dev.plumbline.testbed.XenOptions;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,24 +27,23 @@ class XenTrapGuestTest {
     private static final String LIST = "ls /etc";
     private static final String OF_LIST = " --syscall getdents64 --comm ls --format jsonl";
 
+    private static XenPair pair;
     private static XenHost host;
     private static XenDomain older;
     private static XenDomain newer;
 
     @BeforeAll
     static void boot() throws Exception {
-        host = XenHost.boot(
-                "xentrap-" + ProcessHandle.current().pid(),
-                XenOptions.DEFAULT.withContent(Dom0Run.distribution()).withBreakpoints(true));
-        older = host.start("older", DomainOptions.DEFAULT);
-        newer = host.start(
-                "newer", DomainOptions.DEFAULT.withKernel(GuestKernel.V6_12).withCpus(2));
+        pair = XenPair.boot("xentrap");
+        host = pair.host();
+        older = pair.older();
+        newer = pair.newer();
     }
 
     @AfterAll
     static void end() throws Exception {
-        if (host != null) {
-            host.close();
+        if (pair != null) {
+            pair.close();
         }
     }
 

@@ -20,6 +20,14 @@ public interface Breakpoints {
     /// @throws GuestException if the hypervisor refuses
     boolean removeLeft() throws GuestException;
 
+    /// What is to be said where a session could not be ended as it should.
+    static GuestException notEnded(GuestException cause) {
+        return new GuestException(
+                "the breakpoints may still be in the guest, or it be left paused: " + cause.getMessage()
+                        + "; remove them with plumbline detach",
+                cause);
+    }
+
     /// What a session has cost so far.
     ///
     /// @param packets sent to the hypervisor

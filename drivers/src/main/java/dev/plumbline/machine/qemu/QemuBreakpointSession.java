@@ -312,10 +312,7 @@ final class QemuBreakpointSession implements Breakpoints.Session {
             throw e;
         } catch (GuestException e) {
             stub.leave();
-            throw new GuestException(
-                    "the breakpoints may still be in the guest, or it be left paused: " + e.getMessage()
-                            + "; remove them with plumbline detach",
-                    e);
+            throw Breakpoints.notEnded(e);
         }
         stub.close();
     }

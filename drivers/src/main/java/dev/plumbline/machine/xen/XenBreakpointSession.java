@@ -344,10 +344,7 @@ final class XenBreakpointSession implements Breakpoints.Session {
         } catch (GuestGoneException e) {
             throw e;
         } catch (GuestException e) {
-            throw new GuestException(
-                    "the breakpoints may still be in the guest, or it be left paused: " + e.getMessage()
-                            + "; remove them with plumbline detach",
-                    e);
+            throw Breakpoints.notEnded(e);
         }
     }
 
