@@ -20,6 +20,7 @@ import org.junit.jupiter.api.Timeout;
 /// and
 /// whatever becomes of the run that stops it, it can be let run on.
 @Tag("guest")
+@Tag("all")
 @Timeout(600)
 class XenBreakpointsGuestTest {
     private static final long SEED = 20_261_127;

@@ -34,7 +34,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 /// Domains of Xen, seen from dom0: what is read, traced, learnt and reported of them is what the domain says of itself,
 /// and what the same kernel does under QEMU.
 @Tag("guest")
-@Timeout(400)
+@Timeout(900)
 class XenDomainsGuestTest {
     private static final String OLDER = "older";
     private static final String NEWER = "newer";
@@ -213,6 +213,7 @@ class XenDomainsGuestTest {
                 && attack.hooked().stream().anyMatch(finding.toString()::contains);
     }
 
+    @Tag("all")
     @ParameterizedTest
     @OnGuests({NEWER, OLDER})
     void aModelOfTheSameKernelUnderQemuServes(String name) throws Exception {
@@ -236,6 +237,7 @@ class XenDomainsGuestTest {
         }
     }
 
+    @Tag("all")
     @ParameterizedTest
     @OnGuests(
             value = {OLDER, NEWER},
