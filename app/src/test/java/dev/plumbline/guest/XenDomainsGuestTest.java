@@ -116,6 +116,7 @@ class XenDomainsGuestTest {
         assertThat(it.says().modules()).hasSizeGreaterThan(5);
     }
 
+    @Tag("all")
     @ParameterizedTest
     @OnGuests({NEWER, OLDER})
     void flowsHaveTheFunctionsThatTheSameKernelRunsUnderQemu(String name) throws Exception {
@@ -161,6 +162,7 @@ class XenDomainsGuestTest {
         }
     }
 
+    @Tag("all")
     @ParameterizedTest
     @OnGuests({OLDER, NEWER})
     void whatWasLearntIsNoAlertAndAttacksAre(String name) throws Exception {
