@@ -34,21 +34,6 @@ import picocli.CommandLine.Spec;
                     + " the guest command's."
         })
 public final class Plumbline implements Runnable {
-    private static final SequencedMap<String, Class<?>> COMMANDS = new LinkedHashMap<>();
-
-    static {
-        COMMANDS.put("vms", VmsCommand.class);
-        COMMANDS.put("inspect", InspectCommand.class);
-        COMMANDS.put("callgraph", CallgraphCommand.class);
-        COMMANDS.put("trace", TraceCommand.class);
-        COMMANDS.put("learn", LearnCommand.class);
-        COMMANDS.put("monitor", MonitorCommand.class);
-        COMMANDS.put("model", ModelCommand.class);
-        COMMANDS.put("detach", DetachCommand.class);
-        COMMANDS.put("demo", DemoCommand.class);
-        COMMANDS.put("testbed", TestbedCommand.class);
-    }
-
     @Spec
     private CommandSpec spec;
 
@@ -91,13 +76,29 @@ public final class Plumbline implements Runnable {
     /// takes longer than many a command.
     private static CommandLine commandLine(String... arguments) {
         CommandLine line = new CommandLine(new Plumbline());
-        Class<?> wanted = arguments.length == 0 ? null : COMMANDS.get(arguments[0]);
+        SequencedMap<String, Class<?>> commands = commands();
+        Class<?> wanted = arguments.length == 0 ? null : commands.get(arguments[0]);
         if (wanted == null) {
-            COMMANDS.forEach(line::addSubcommand);
+            commands.forEach(line::addSubcommand);
         } else {
             line.addSubcommand(arguments[0], wanted);
         }
         return line;
+    }
+
+    private static SequencedMap<String, Class<?>> commands() {
+        SequencedMap<String, Class<?>> commands = new LinkedHashMap<>();
+        commands.put("vms", VmsCommand.class);
+        commands.put("inspect", InspectCommand.class);
+        commands.put("callgraph", CallgraphCommand.class);
+        commands.put("trace", TraceCommand.class);
+        commands.put("learn", LearnCommand.class);
+        commands.put("monitor", MonitorCommand.class);
+        commands.put("model", ModelCommand.class);
+        commands.put("detach", DetachCommand.class);
+        commands.put("demo", DemoCommand.class);
+        commands.put("testbed", TestbedCommand.class);
+        return commands;
     }
 
     @Override

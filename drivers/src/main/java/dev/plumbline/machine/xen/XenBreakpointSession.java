@@ -142,6 +142,10 @@ final class XenBreakpointSession implements Breakpoints.Session {
     /// Takes what vCPUs have come to. An int3 that is none of ours is the guest's.
     private void take() throws GuestException {
         for (VmEvent event = monitor.next(); event != null; event = monitor.next()) {
+            if (event.version() != VmEvent.VERSION) {
+                throw new GuestException("Xen reports in version " + event.version()
+                        + " of its monitor's interface, and " + VmEvent.VERSION + " is known: use --engine inline");
+            }
             int vcpu = event.vcpu();
             if (vcpu >= 0 && vcpu < come.length) {
                 leaving[vcpu] = null;
