@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Timeout;
 /// Domains of Xen that are paused, rebooted and destroyed under Plumbline: what cannot be is one line.
 @Tag("guest")
 @Tag("all")
-@Timeout(600)
+@Timeout(900)
 class XenDisturbedGuestTest {
     private static final String NEWER = "newer";
     private static XenUnderTest xen;
