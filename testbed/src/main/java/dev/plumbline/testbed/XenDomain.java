@@ -13,7 +13,7 @@ import java.time.Duration;
 ///
 /// It ends with [#close], and with its host.
 public final class XenDomain implements GuestShell, AutoCloseable {
-    private static final Duration BOOT_LIMIT = Duration.ofMinutes(1);
+    private static final Duration BOOT_LIMIT = Duration.ofMinutes(5);
 
     /// How `domain-exec` ends when there is no status of the command.
     private static final int GONE = 254;

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// What the testbed promises of Xen: one host, with a domain of each kernel.
 @Tag("guest")
-@Timeout(180)
+@Timeout(600)
 class XenHostGuestTest {
     private static final String NAME = "xen-" + ProcessHandle.current().pid();
 
