@@ -60,12 +60,24 @@ public final class XenDomain implements GuestShell, AutoCloseable {
         int before = id();
         try {
             exec("reboot");
-        } catch (GuestGoneException e) {
-            // It went before it could say so.
+        } catch (GuestException e) {
+            // It went before it could say so; if it did not go, the wait for another one fails.
         }
         String awaited = "until id=$(xl domid %s 2> /dev/null) && [ $id != %d ]; do usleep 50000; done";
         dom0.withLimits(ExecLimits.DEFAULT.withTotal(BOOT_LIMIT)).execChecked(awaited.formatted(name, before));
-        awaitAgent();
+        long start = System.nanoTime();
+        while (true) {
+            try {
+                awaitAgent();
+                return;
+            } catch (GuestException e) {
+                // As long as its network interface changes, connections end early.
+                if (System.nanoTime() - start > BOOT_LIMIT.toNanos()) {
+                    throw e;
+                }
+                Pauses.millis(50);
+            }
+        }
     }
 
     @Override
