@@ -19,11 +19,12 @@ record XenPair(XenHost host, XenDomain older, XenDomain newer) implements AutoCl
                 name + "-" + ProcessHandle.current().pid(),
                 XenOptions.DEFAULT.withContent(Dom0Run.distribution()).withBreakpoints(true));
         try {
-            // Else it waits for its share of the processors while the domains are busy.
-            host.dom0().execChecked("xl sched-credit2 -d Domain-0 -w 4096");
-            DomainOptions newer =
+            DomainOptions two =
                     DomainOptions.DEFAULT.withKernel(GuestKernel.V6_12).withCpus(2);
-            return new XenPair(host, host.start("older", DomainOptions.DEFAULT), host.start("newer", newer));
+            XenPair pair = new XenPair(host, host.start("older", DomainOptions.DEFAULT), host.start("newer", two));
+            // Else dom0 waits for its share of the processors while the domains are busy.
+            host.dom0().execChecked("xl sched-credit2 -d Domain-0 -w 4096");
+            return pair;
         } catch (GuestException e) {
             host.close();
             throw e;
