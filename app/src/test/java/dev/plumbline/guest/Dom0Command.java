@@ -47,18 +47,9 @@ record Dom0Command(TestGuest dom0, List<String> arguments, RunningCommand runnin
 
     /// Asks it to end orderly, and waits until it has.
     CommandRun end() throws IOException {
-        signal("TERM");
-        return await();
-    }
-
-    /// Kills it as nothing can be caught.
-    void kill() throws IOException {
-        signal("KILL");
-    }
-
-    private void signal(String name) throws IOException {
         String process = running.stdoutSoFar().lines().findFirst().orElseThrow();
-        dom0.execChecked("kill -" + name + " " + process);
+        dom0.execChecked("kill -TERM " + process);
+        return await();
     }
 
     /// Waits for its end.

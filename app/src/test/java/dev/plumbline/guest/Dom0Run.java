@@ -6,8 +6,6 @@ import dev.plumbline.machine.GuestException;
 import dev.plumbline.testbed.ExecResult;
 import dev.plumbline.testbed.RunningCommand;
 import dev.plumbline.testbed.XenHost;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 
 /// A command that runs in dom0 of a Xen host until it is ended, with Plumbline as `scripts/dom0` makes it in `/opt`.
@@ -19,15 +17,6 @@ record Dom0Run(XenHost host, RunningCommand running, int number) implements Auto
     static final String PLUMBLINE = "/opt/plumbline ";
 
     private static int count;
-
-    /// What is brought to dom0.
-    static Path distribution() {
-        Path made = Path.of("").toAbsolutePath().getParent().resolve("target/plumbline-dom0");
-        assertThat(Files.isExecutable(made.resolve("plumbline")))
-                .as("%s is not there: scripts/dom0 makes it", made)
-                .isTrue();
-        return made;
-    }
 
     /// Starts one, and waits until it says something.
     static Dom0Run until(String said, XenHost host, String command) throws Exception {

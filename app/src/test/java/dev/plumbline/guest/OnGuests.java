@@ -21,6 +21,9 @@ import org.junit.jupiter.params.support.ParameterDeclarations;
 @Retention(RetentionPolicy.RUNTIME)
 @ArgumentsSource(OnGuests.Rows.class)
 @interface OnGuests {
+    /// Whether all guests are booted, and what takes long is done as often as it should.
+    boolean ALL = "all".equals(System.getProperty("plumbline.guests"));
+
     /// Rows, with commas between the arguments.
     String[] value();
 
@@ -39,9 +42,8 @@ import org.junit.jupiter.params.support.ParameterDeclarations;
         @Override
         public Stream<? extends Arguments> provideArguments(
                 ParameterDeclarations parameters, ExtensionContext context) {
-            boolean isAll = "all".equals(System.getProperty("plumbline.guests"));
             return Arrays.stream(guests.value())
-                    .limit(isAll ? Integer.MAX_VALUE : guests.first())
+                    .limit(ALL ? Integer.MAX_VALUE : guests.first())
                     .map(row -> Arguments.of((Object[]) row.split(" *, *")));
         }
     }

@@ -9,17 +9,15 @@ import java.util.Arrays;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/// What runs in dom0: stops a domain at function entries, and lets it run on behind the NOPs there, until it is asked
-/// to
-/// end or killed.
+/// What runs in dom0: stops a domain at function entries, and lets it run on behind the NOPs there, until it is
+/// asked to end or killed.
 final class XenBreakpointRun {
     private static final Duration A_WHILE = Duration.ofMillis(20);
 
     private XenBreakpointRun() {}
 
     /// @param arguments the domain; how vCPUs get behind a breakpoint: `write`, `step`, or `both` in turns; and
-    /// addresses,
-    ///   for `write` and `both` of entry NOPs; or the domain alone, to let go of it at once
+    /// addresses, for `write` and `both` of entry NOPs; or the domain alone, to let go of it at once
     public static void main(String[] arguments) throws Exception {
         CountDownLatch ended = new CountDownLatch(1);
         AtomicBoolean isToEnd = new AtomicBoolean();

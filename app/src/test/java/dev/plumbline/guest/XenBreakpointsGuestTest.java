@@ -16,15 +16,14 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/// A domain of Xen stops at each call of a function, on whichever vCPU, and only there; int3 of its own stay its own;
-/// and
-/// whatever becomes of the run that stops it, it can be let run on.
+/// A domain of Xen stops at each call of a function, on whichever vCPU, and only there; int3 of its own stay its own,
+/// and whatever becomes of the run that stops it, it can be let run on.
 @Tag("guest")
 @Tag("all")
 @Timeout(600)
 class XenBreakpointsGuestTest {
     private static final long SEED = 20_261_127;
-    private static final int KILLS = "all".equals(System.getProperty("plumbline.guests")) ? 6 : 2;
+    private static final int KILLS = OnGuests.ALL ? 6 : 2;
     private static final int LATEST_KILL_MILLIS = 1500;
     private static final int CALLS = 100;
     private static final String RARE = "__x64_sys_getppid";

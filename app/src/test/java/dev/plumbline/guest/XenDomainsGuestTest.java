@@ -39,7 +39,7 @@ class XenDomainsGuestTest {
     private static final String OLDER = "older";
     private static final String NEWER = "newer";
     private static final long SEED = 20_261_126;
-    private static final int KILLS = "all".equals(System.getProperty("plumbline.guests")) ? 4 : 1;
+    private static final int KILLS = OnGuests.ALL ? 4 : 1;
     /// Setting the probes, two seconds of tracing and taking them out, on a host that is not busy.
     private static final int LATEST_KILL_MICROS = 8_000_000;
     private static final String JOURNALS = "/var/lib/plumbline";

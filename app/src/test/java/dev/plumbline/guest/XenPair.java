@@ -6,6 +6,7 @@ import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.XenDomain;
 import dev.plumbline.testbed.XenHost;
 import dev.plumbline.testbed.XenOptions;
+import java.io.IOException;
 
 /// A Xen host that reports breakpoints, with Plumbline in dom0, and a domain of each kernel.
 ///
@@ -14,10 +15,10 @@ import dev.plumbline.testbed.XenOptions;
 /// @param newer one with kernel 6.12 and two
 record XenPair(XenHost host, XenDomain older, XenDomain newer) implements AutoCloseable {
 
-    static XenPair boot(String name) throws GuestException {
+    static XenPair boot(String name) throws IOException {
         XenHost host = XenHost.boot(
                 name + "-" + ProcessHandle.current().pid(),
-                XenOptions.DEFAULT.withContent(Dom0Run.distribution()).withBreakpoints(true));
+                XenOptions.DEFAULT.withContent(XenUnderTest.distribution()).withBreakpoints(true));
         try {
             DomainOptions two =
                     DomainOptions.DEFAULT.withKernel(GuestKernel.V6_12).withCpus(2);

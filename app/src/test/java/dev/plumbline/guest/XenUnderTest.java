@@ -31,11 +31,16 @@ record XenUnderTest(XenHost host, Map<String, DomainUnderTest> domains) implemen
     private static final int HOST_MIB = 2304;
 
     static XenUnderTest boot() throws IOException {
-        assertThat(DISTRIBUTION.resolve("made")).as("what scripts/dom0 makes").isRegularFile();
         XenHost host = XenHost.boot(
                 "xen-it-" + ProcessHandle.current().pid(),
-                XenOptions.DEFAULT.withMemoryMib(HOST_MIB, DOM0_MIB).withContent(DISTRIBUTION.toRealPath()));
+                XenOptions.DEFAULT.withMemoryMib(HOST_MIB, DOM0_MIB).withContent(distribution()));
         return new XenUnderTest(host, new ConcurrentHashMap<>());
+    }
+
+    /// What is brought to dom0.
+    static Path distribution() throws IOException {
+        assertThat(DISTRIBUTION.resolve("made")).as("what scripts/dom0 makes").isRegularFile();
+        return DISTRIBUTION.toRealPath();
     }
 
     /// Starts a domain.
@@ -72,11 +77,6 @@ record XenUnderTest(XenHost host, Map<String, DomainUnderTest> domains) implemen
     void put(String path, Path file) throws IOException {
         assertThat(host.dom0().exec("cat > " + path, Files.readAllBytes(file)).status())
                 .isZero();
-    }
-
-    /// Takes a file from dom0.
-    void take(String path, Path file) throws IOException {
-        Files.write(file, host.dom0().exec("cat " + path).stdout());
     }
 
     @Override

@@ -55,7 +55,7 @@ public final class XenDomain implements GuestShell, AutoCloseable {
 
     /// Reboots the domain and waits until commands can be run again.
     ///
-    /// @throws GuestException if it does not come back within a minute
+    /// @throws GuestException if it does not come back within a quarter of an hour
     public void reboot() throws GuestException {
         int before = id();
         try {
