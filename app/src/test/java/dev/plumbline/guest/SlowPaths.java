@@ -36,7 +36,9 @@ final class SlowPaths {
             Map.entry("yield_task_fair", LOAD),
             Map.entry("try_to_wake_up", LOAD),
             Map.entry("__cond_resched", LOAD),
+            Map.entry("task_sched_runtime", LOAD),
             Map.entry("touch_atime", "whether a tick has passed between the last change of the file and now"),
+            Map.entry("file_update_time", "whether a tick has passed between the last change of the file and now"),
             Map.entry("task_work_add", "whether the task already has something to do on its way to user mode"));
 
     /// The same for whole trees only: who calls whom in there is compared.
