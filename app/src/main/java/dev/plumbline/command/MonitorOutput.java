@@ -23,7 +23,8 @@ import java.util.function.Consumer;
 
 /// Compares what runs with a model, looks after the code beside it, and does what is to be done about alerts.
 final class MonitorOutput implements TraceOutput {
-    private static final long LOOK_NANOS = 500_000_000L;
+    /// So that what has changed is told within a second.
+    private static final long LOOK_NANOS = 750_000_000L;
 
     private final AlertLog alerts;
     private final AlertResponse response;

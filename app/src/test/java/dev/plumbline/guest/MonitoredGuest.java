@@ -46,7 +46,7 @@ import java.util.stream.Collectors;
 
 /// A guest in edge mode, whose calls are compared with a model and whose code is looked after. For one thread.
 final class MonitoredGuest implements AutoCloseable {
-    private static final long LOOK_NANOS = 500_000_000L;
+    private static final long LOOK_NANOS = 750_000_000L;
     private static final long PATIENCE_NANOS = 60_000_000_000L;
 
     private final Machine machine;

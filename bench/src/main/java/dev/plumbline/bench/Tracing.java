@@ -22,6 +22,8 @@ public final class Tracing implements AutoCloseable {
     private static final double LEARN_SECONDS = 10;
     // What a run has next to nothing to do for takes long to be compiled on this side.
     private static final int LONG_WARM_UP = 5;
+    /// Until then, half of what monitoring computes is the JVM's compiling.
+    private static final double MONITOR_WARM_UP_SECONDS = 50;
     private static final double STEADY_SECONDS = 30;
 
     private final String plumbline;
@@ -141,12 +143,11 @@ public final class Tracing implements AutoCloseable {
         }
     }
 
-    // It looks after code twice a second whatever the guest does: its share of a core is one of the time that passes.
+    // It looks after code four times in three seconds whatever the guest does: its share of a core is one of the time
+    // that passes.
     private void monitor(double none) throws IOException, InterruptedException {
         try (MonitorRun monitor = new MonitorRun(plumbline, vm(), model, List.of())) {
-            for (int warmUp = LONG_WARM_UP; warmUp > 0; warmUp--) {
-                loop();
-            }
+            loop(MONITOR_WARM_UP_SECONDS);
             double before = monitor.coreSeconds();
             long start = System.nanoTime();
             Loop loop = loop(STEADY_SECONDS);

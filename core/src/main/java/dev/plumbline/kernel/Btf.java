@@ -50,6 +50,7 @@ public final class Btf {
     private final long namesEnd;
     private final int[] offsets;
     private final Map<String, StructLayout> structs = new HashMap<>();
+    private final Map<String, Long> constants = new HashMap<>();
 
     private Btf(Btf base, Block section, long typesStart, long namesStart, long namesEnd, int[] offsets) {
         this.base = base;
@@ -126,6 +127,15 @@ public final class Btf {
     ///
     /// @throws KernelFormatException if there is none of that name
     public long constant(String name) throws KernelFormatException {
+        Long known = constants.get(name);
+        if (known == null) {
+            known = findConstant(name);
+            constants.put(name, known);
+        }
+        return known;
+    }
+
+    private long findConstant(String name) throws KernelFormatException {
         for (int type = firstType(); type <= typeCount(); type++) {
             int kind = kind(type);
             if (kind != ENUM && kind != ENUM64) {

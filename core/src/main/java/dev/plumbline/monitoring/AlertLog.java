@@ -17,7 +17,7 @@ import java.util.function.Consumer;
 ///
 /// Alerts may be raised on any thread.
 public final class AlertLog implements Alert.Sink {
-    private static final long LOOK_MILLIS = 100;
+    private static final long LOOK_MILLIS = 250;
 
     private final Severity shown;
     private final Consumer<String> log;

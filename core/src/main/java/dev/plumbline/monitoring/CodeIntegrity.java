@@ -59,7 +59,7 @@ public final class CodeIntegrity {
         text.use(graph);
     }
 
-    /// Looks at everything once; call it about twice a second.
+    /// Looks at everything once; call it more than once a second.
     ///
     /// @param written what the probes' engine has written until now
     /// @throws GuestException if the guest cannot be reached
