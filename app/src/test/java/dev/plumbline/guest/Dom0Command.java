@@ -35,9 +35,14 @@ record Dom0Command(TestGuest dom0, List<String> arguments, RunningCommand runnin
         }
     }
 
+    /// What it has printed so far.
+    String printed() {
+        return printed(running.stdoutSoFar());
+    }
+
     /// The JSON objects it has printed so far, one a line.
     Stream<JsonNode> findings() throws IOException {
-        return CommandRun.jsonLines(printed(running.stdoutSoFar())).stream();
+        return CommandRun.jsonLines(printed()).stream();
     }
 
     // Behind the line with the process number.
@@ -47,9 +52,18 @@ record Dom0Command(TestGuest dom0, List<String> arguments, RunningCommand runnin
 
     /// Asks it to end orderly, and waits until it has.
     CommandRun end() throws IOException {
-        String process = running.stdoutSoFar().lines().findFirst().orElseThrow();
-        dom0.execChecked("kill -TERM " + process);
+        dom0.execChecked("kill -TERM " + process());
         return await();
+    }
+
+    /// Kills it, and waits until it has gone.
+    void kill() throws IOException {
+        dom0.execChecked("kill -9 " + process());
+        running.await();
+    }
+
+    private String process() {
+        return running.stdoutSoFar().lines().findFirst().orElseThrow();
     }
 
     /// Waits for its end.
@@ -59,9 +73,12 @@ record Dom0Command(TestGuest dom0, List<String> arguments, RunningCommand runnin
         return new CommandRun(arguments, run.status(), printed(run.out()), run.err(), run.took());
     }
 
-    /// Kills it, should it still run.
+    /// Ends it, should it still run.
     @Override
-    public void close() {
+    public void close() throws IOException {
+        if (running.running()) {
+            end();
+        }
         running.close();
     }
 }

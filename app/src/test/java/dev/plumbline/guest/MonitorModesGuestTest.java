@@ -45,7 +45,7 @@ class MonitorModesGuestTest {
         try (GuestUnderTest guest = GuestUnderTest.boot(options)) {
             guest.guest().execChecked(LEARNT);
             long told;
-            try (MonitoredGuest unknowing = MonitoredGuest.start(guest, ModelFile.read(model), false, directory)) {
+            try (MonitoredGuest unknowing = MonitoredGuest.startUnknowing(guest, ModelFile.read(model), directory)) {
                 assertThat(unknowing.knownEdgeCount()).isZero();
                 unknowing.during(() -> guest.guest().execChecked(LEARNT));
                 told = unknowing.eventCount();

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.plumbline.callgraph.CallGraph;
 import dev.plumbline.extraction.EdgeBuilder;
+import dev.plumbline.extraction.EventBuilder;
+import dev.plumbline.extraction.FlowBuilder;
+import dev.plumbline.extraction.FlowEdges;
 import dev.plumbline.extraction.FunctionSelection;
 import dev.plumbline.extraction.ModuleWatch;
 import dev.plumbline.extraction.TaskStructs;
@@ -24,6 +27,7 @@ import dev.plumbline.monitoring.EdgeComparison;
 import dev.plumbline.monitoring.GeneratedCode;
 import dev.plumbline.monitoring.ModelEdges;
 import dev.plumbline.monitoring.NamedTailCalls;
+import dev.plumbline.monitoring.PathComparison;
 import dev.plumbline.probe.KnownEdge;
 import dev.plumbline.probe.ProbeJournal;
 import dev.plumbline.probe.Recording;
@@ -42,9 +46,10 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
-/// A guest in edge mode, whose calls are compared with a model and whose code is looked after. For one thread.
+/// A guest whose calls are compared with a model and whose code is looked after. For one thread.
 final class MonitoredGuest implements AutoCloseable {
     private static final long LOOK_NANOS = 750_000_000L;
     private static final long PATIENCE_NANOS = 60_000_000_000L;
@@ -54,7 +59,8 @@ final class MonitoredGuest implements AutoCloseable {
     private final FunctionTypes types;
     private final GeneratedCode own;
     private final NamedTailCalls tails;
-    private final EdgeBuilder edges;
+    private final EventBuilder events;
+    private final Consumer<TracedCode> eventsChange;
     private final CodeIntegrity integrity;
     private final ModuleWatch watch;
     private final InlineEngine engine;
@@ -66,7 +72,8 @@ final class MonitoredGuest implements AutoCloseable {
         void run() throws Exception;
     }
 
-    private MonitoredGuest(Machine machine, Model model, boolean knowsModel, Path directory) throws GuestException {
+    private MonitoredGuest(Machine machine, Model model, RecordingMode mode, boolean knowsModel, Path directory)
+            throws GuestException {
         this.machine = machine;
         LinuxKernel kernel = LinuxKernel.open(machine);
         KernelCode code = kernel.code();
@@ -79,7 +86,24 @@ final class MonitoredGuest implements AutoCloseable {
         assertThat(types.look()).isEmpty();
         EdgeComparison comparison = new EdgeComparison(model, types::of, own, tails, this::keep);
         TracedCode traced = TracedCode.of(graph, calls, frames);
-        edges = new EdgeBuilder(traced, calls, new TaskStructs(kernel), comparison);
+        if (mode == RecordingMode.EDGE) {
+            EdgeBuilder edges = new EdgeBuilder(traced, calls, new TaskStructs(kernel), comparison);
+            events = edges;
+            eventsChange = edges::codeChanged;
+        } else {
+            FlowEdges edges = new FlowEdges(traced, comparison);
+            PathComparison paths = new PathComparison(model, this::keep);
+            FlowBuilder flows = new FlowBuilder(
+                    traced, new TaskStructs(kernel), kernel.perCpu().bases().length, flow -> {
+                        edges.flow(flow);
+                        paths.flow(flow);
+                    });
+            events = flows;
+            eventsChange = now -> {
+                flows.codeChanged(now);
+                edges.codeChanged(now);
+            };
+        }
         integrity = new CodeIntegrity(kernel, graph, this::keep);
         watch = new ModuleWatch(
                 kernel,
@@ -92,20 +116,30 @@ final class MonitoredGuest implements AutoCloseable {
                 kernel,
                 new ProbeJournal(directory.resolve("journal"), kernel.identity().bootMark()),
                 sites,
-                new Recording(RecordingMode.EDGE, true, false, known),
+                new Recording(mode, true, false, known),
                 graph.indirectSites());
     }
 
     static MonitoredGuest start(GuestUnderTest guest, Model model, Path directory) throws IOException {
-        return start(guest, model, true, directory);
+        return start(guest, model, RecordingMode.EDGE, true, directory);
     }
 
-    /// @param knowsModel whether the guest knows from the start what is normal, and does not tell it
-    static MonitoredGuest start(GuestUnderTest guest, Model model, boolean knowsModel, Path directory)
+    /// With every call, so that paths are compared as well.
+    static MonitoredGuest startInFull(GuestUnderTest guest, Model model, Path directory) throws IOException {
+        return start(guest, model, RecordingMode.FULL, false, directory);
+    }
+
+    /// In edge mode, though the guest does not know from the start what is normal, and tells it.
+    static MonitoredGuest startUnknowing(GuestUnderTest guest, Model model, Path directory) throws IOException {
+        return start(guest, model, RecordingMode.EDGE, false, directory);
+    }
+
+    private static MonitoredGuest start(
+            GuestUnderTest guest, Model model, RecordingMode mode, boolean knowsModel, Path directory)
             throws IOException {
         Machine machine = QemuMachine.attach(guest.guest().qmpSocket());
         try {
-            return new MonitoredGuest(machine, model, knowsModel, directory);
+            return new MonitoredGuest(machine, model, mode, knowsModel, directory);
         } catch (IOException e) {
             machine.close();
             throw e;
@@ -149,7 +183,7 @@ final class MonitoredGuest implements AutoCloseable {
 
     /// How many edges have left the guest.
     long eventCount() {
-        return edges.eventCount();
+        return events.eventCount();
     }
 
     /// How many the guest knows from the start.
@@ -159,11 +193,12 @@ final class MonitoredGuest implements AutoCloseable {
 
     private void turn() throws Exception {
         own.look();
-        long events = engine.poll(edges);
+        long arrived = engine.poll(events);
+        events.settle();
         Optional<TracedCode> changed = watch.look(engine);
         if (changed.isPresent()) {
             assertThat(types.look()).isEmpty();
-            edges.codeChanged(changed.get());
+            eventsChange.accept(changed.get());
             tails.codeChanged(changed.get().graph());
             integrity.codeChanged(changed.get().graph());
             watch.join();
@@ -176,7 +211,7 @@ final class MonitoredGuest implements AutoCloseable {
             integrity.look(engine.written());
             nextLook = System.nanoTime() + LOOK_NANOS;
         }
-        if (events == 0) {
+        if (arrived == 0) {
             Thread.sleep(5);
         }
     }

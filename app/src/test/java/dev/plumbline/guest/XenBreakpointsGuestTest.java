@@ -4,10 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.testbed.ExecResult;
+import dev.plumbline.testbed.GuestKernel;
 import dev.plumbline.testbed.XenDomain;
-import dev.plumbline.testbed.XenHost;
-import java.io.IOException;
-import java.io.InputStream;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
@@ -30,39 +28,25 @@ class XenBreakpointsGuestTest {
     private static final String FREQUENT = "do_filp_open";
     private static final String LOOPS = "syscall-loop %d & syscall-loop %d & wait".formatted(CALLS, CALLS);
     private static final String TRACING = "cd /sys/kernel/tracing && ";
-    private static final String JAVA = "/opt/java/bin/java @/opt/java.options -Xint"
-            + " -XX:AOTCache=/opt/lib/plumbline.aot -cp /opt/lib/plumbline.jar:/tmp/classes "
-            + XenBreakpointRun.class.getName() + " ";
+    private static final String PROGRAM = XenUnderTest.JAVA + " -Xint " + XenBreakpointRun.class.getName();
 
-    private static XenPair pair;
-    private static XenHost host;
+    private static XenUnderTest xen;
     private static XenDomain older;
     private static XenDomain newer;
 
     @BeforeAll
     static void boot() throws Exception {
-        pair = XenPair.boot("xenbreak");
-        host = pair.host();
-        older = pair.older();
-        newer = pair.newer();
-        bring(XenBreakpointRun.class);
-        bring(BreakpointRun.class);
-    }
-
-    private static void bring(Class<?> type) throws IOException {
-        String file = "/" + type.getName().replace('.', '/') + ".class";
-        try (InputStream bytes = type.getResourceAsStream(file)) {
-            String target = "/tmp/classes" + file;
-            ExecResult brought = host.dom0()
-                    .exec("mkdir -p $(dirname %s); cat > %s".formatted(target, target), bytes.readAllBytes());
-            assertThat(brought.status()).isZero();
-        }
+        xen = XenUnderTest.boot();
+        older = xen.start("older", GuestKernel.V6_1, 1).domain();
+        newer = xen.start("newer", GuestKernel.V6_12, 2).domain();
+        xen.bring(XenBreakpointRun.class);
+        xen.bring(BreakpointRun.class);
     }
 
     @AfterAll
     static void end() throws Exception {
-        if (pair != null) {
-            pair.close();
+        if (xen != null) {
+            xen.close();
         }
     }
 
@@ -74,12 +58,17 @@ class XenBreakpointsGuestTest {
         return " " + Long.toUnsignedString(Long.parseUnsignedLong(address, 16) + entry + offset);
     }
 
-    private static Dom0Run stopping(XenDomain domain, String how, String... sites) throws Exception {
-        return Dom0Run.until("set in", host, JAVA + domain.name() + " " + how + String.join("", sites));
+    private static Dom0Command stopping(XenDomain domain, String how, String... sites) throws Exception {
+        Dom0Command run =
+                Dom0Command.start(xen.host().dom0(), PROGRAM, domain.name() + " " + how + String.join("", sites));
+        run.awaitError("set in");
+        return run;
     }
 
-    private static List<Integer> hits(List<String> lines) {
-        return lines.stream()
+    private static List<Integer> hits(CommandRun run) {
+        assertThat(run.status()).as(run.err()).isIn(0, 143);
+        return run.out()
+                .lines()
                 .filter(line -> line.startsWith("hits "))
                 .map(line -> Integer.valueOf(line.substring("hits ".length())))
                 .toList();
@@ -92,7 +81,7 @@ class XenBreakpointsGuestTest {
 
     @Test
     void everyCallOfTwoVcpusIsAHit() throws Exception {
-        try (Dom0Run run = stopping(newer, "both", site(newer, RARE, 0), site(newer, FREQUENT, 0))) {
+        try (Dom0Command run = stopping(newer, "both", site(newer, RARE, 0), site(newer, FREQUENT, 0))) {
             newer.execChecked(LOOPS);
             List<Integer> hits = hits(run.end());
             // The shell asks for its parent, too.
@@ -109,7 +98,7 @@ class XenBreakpointsGuestTest {
         older.execChecked(TRACING
                 + "echo 'p:shared %s+5' > kprobe_events && echo 'p:own %s+5' >> kprobe_events".formatted(RARE, FREQUENT)
                 + " && echo 1 > events/kprobes/enable");
-        try (Dom0Run run = stopping(older, "step", sites)) {
+        try (Dom0Command run = stopping(older, "step", sites)) {
             int[] before = kprobeHits();
             older.execChecked("syscall-loop " + CALLS);
             int[] after = kprobeHits();
@@ -136,7 +125,7 @@ class XenBreakpointsGuestTest {
     }
 
     private static void assertAnotherRunIsRefused() throws GuestException {
-        ExecResult second = host.dom0().exec(JAVA + "older write" + site(older, FREQUENT, 0));
+        ExecResult second = xen.host().dom0().exec(PROGRAM + " older write" + site(older, FREQUENT, 0));
         assertThat(second.stderrText()).contains("another run has its breakpoints in xen:older: end that run first");
     }
 
@@ -147,13 +136,14 @@ class XenBreakpointsGuestTest {
         String[] sites = {site(newer, RARE, 0), site(newer, FREQUENT, 0)};
         newer.execChecked("(syscall-loop 900s & syscall-loop 900s) > /dev/null 2>&1 &");
         for (int kill = 0; kill < KILLS; kill++) {
-            try (Dom0Run run = stopping(newer, "both", sites)) {
-                assertThat(run.output()).containsExactly("left " + (kill > 0));
+            try (Dom0Command run = stopping(newer, "both", sites)) {
+                assertThat(run.printed()).isEqualTo("left " + (kill > 0) + "\n");
                 assertThat(newer.execChecked("echo alive")).isEqualTo("alive\n");
                 Thread.sleep(random.nextInt(LATEST_KILL_MILLIS));
+                run.kill();
             }
         }
-        assertThat(host.dom0().execChecked(JAVA + "newer")).isEqualTo("left true\n");
+        assertThat(xen.host().dom0().execChecked(PROGRAM + " newer")).isEqualTo("left true\n");
         assertThat(newer.execChecked("pidof syscall-loop").strip().split(" ")).hasSize(2);
         newer.execChecked("killall syscall-loop");
         before.assertNoBreakpointIsLeft();

@@ -47,6 +47,21 @@ class XenDisturbedGuestTest {
         assertThat(xen.run("inspect", it.vm()).failed(1).err()).contains("no domain is named victim");
     }
 
+    @Test
+    void aDomainThatIsSavedWhileTracedTakesWhatIsInItAlong() throws Exception {
+        DomainUnderTest it = xen.domains().get(NEWER);
+        String before = TextInside.of(it.domain());
+        try (Dom0Command trace = traced(it)) {
+            xen.host().dom0().execChecked("xl save " + NEWER + " /tmp/saved");
+            assertEndsInOneLine(trace, "the domain xen:newer has ended or was rebooted");
+        }
+        xen.host().dom0().execChecked("xl restore /tmp/saved && rm /tmp/saved");
+        assertThat(it.domain().execChecked("echo on")).isEqualTo("on\n");
+        CommandRun detach = xen.run("detach", it.vm());
+        assertThat(detach.status()).as(detach.err()).isZero();
+        assertThat(TextInside.of(it.domain())).isEqualTo(before);
+    }
+
     private static Dom0Command traced(DomainUnderTest it) throws Exception {
         Dom0Command trace = xen.start("trace", it.vm(), "-o", "/dev/null");
         trace.awaitError("tracing");

@@ -1,5 +1,6 @@
 package dev.plumbline.guest;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.plumbline.testbed.DomainOptions;
@@ -9,7 +10,7 @@ import dev.plumbline.testbed.XenDomain;
 import dev.plumbline.testbed.XenHost;
 import dev.plumbline.testbed.XenOptions;
 import java.io.IOException;
-import java.nio.file.Files;
+import java.io.InputStream;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -25,6 +26,18 @@ record XenUnderTest(XenHost host, Map<String, DomainUnderTest> domains) implemen
     /// Under QEMU's emulation the second compiler's work takes longer than any of these runs.
     static final String PROGRAM = "PLUMBLINE_JAVA_OPTIONS=-XX:TieredStopAtLevel=1 /opt/plumbline";
 
+    /// Java in dom0, with Plumbline and what [#bring] has brought.
+    static final String JAVA =
+            "env LD_LIBRARY_PATH=/opt/lib /opt/java/bin/java @/opt/java.options -XX:TieredStopAtLevel=1 -Xmx768m"
+                    + " -XX:AOTCache=/opt/lib/plumbline.aot -Dplumbline.launcher=/opt/plumbline -Dorg.sqlite.lib.path=/opt/lib"
+                    + " -cp /opt/lib/plumbline.jar:/tmp/commands";
+
+    /// The same in a process that has run others before.
+    private static final String WARM = "/tmp/commands/plumbline";
+
+    /// Prints which processes in dom0 are there to clean up after runs.
+    static final String GUARDS = "grep -ls -- '[-]-after-kill' /proc/[0-9]*/cmdline";
+
     /// Learning and monitoring take as much as they are allowed to by the launcher.
     private static final int DOM0_MIB = 1280;
 
@@ -33,8 +46,29 @@ record XenUnderTest(XenHost host, Map<String, DomainUnderTest> domains) implemen
     static XenUnderTest boot() throws IOException {
         XenHost host = XenHost.boot(
                 "xen-it-" + ProcessHandle.current().pid(),
-                XenOptions.DEFAULT.withMemoryMib(HOST_MIB, DOM0_MIB).withContent(distribution()));
-        return new XenUnderTest(host, new ConcurrentHashMap<>());
+                XenOptions.DEFAULT
+                        .withMemoryMib(HOST_MIB, DOM0_MIB)
+                        .withContent(distribution())
+                        .withBreakpoints(true));
+        // Else dom0 waits for its share of the processors while the domains are busy.
+        host.dom0()
+                .execChecked("xl sched-credit2 -d Domain-0 -w 4096; mkdir /tmp/commands; touch /tmp/commands/process");
+        XenUnderTest xen = new XenUnderTest(host, new ConcurrentHashMap<>());
+        xen.bring(CommandsInDom0.class);
+        byte[] program = CommandsInDom0.HANDS_ON
+                .formatted(JAVA, CommandsInDom0.class.getName())
+                .getBytes(UTF_8);
+        xen.put(WARM, program);
+        host.dom0().execChecked("chmod +x " + WARM);
+        return xen;
+    }
+
+    /// Puts a class of the tests into dom0.
+    void bring(Class<?> type) throws IOException {
+        String file = "/" + type.getName().replace('.', '/') + ".class";
+        try (InputStream bytes = type.getResourceAsStream(file)) {
+            put("/tmp/commands" + file, bytes.readAllBytes());
+        }
     }
 
     /// What is brought to dom0.
@@ -52,10 +86,19 @@ record XenUnderTest(XenHost host, Map<String, DomainUnderTest> domains) implemen
         return started;
     }
 
-    /// Runs Plumbline in dom0 to its end.
+    /// Runs Plumbline in dom0 to its end, in a process that other commands run in as well.
     CommandRun run(String... arguments) throws IOException {
+        return run(WARM, arguments);
+    }
+
+    /// Runs Plumbline in dom0 to its end, as its user would.
+    CommandRun launch(String... arguments) throws IOException {
+        return run(PROGRAM, arguments);
+    }
+
+    private CommandRun run(String program, String... arguments) throws IOException {
         long start = System.nanoTime();
-        ExecResult result = host.dom0().exec(PROGRAM + " " + String.join(" ", arguments));
+        ExecResult result = host.dom0().exec(program + " " + String.join(" ", arguments));
         return ended(List.of(arguments), result, start);
     }
 
@@ -68,15 +111,25 @@ record XenUnderTest(XenHost host, Map<String, DomainUnderTest> domains) implemen
                 Duration.ofNanos(System.nanoTime() - startNanos));
     }
 
-    /// Starts Plumbline in dom0.
+    /// Starts Plumbline in dom0, in a process that other commands run in as well, one after the other.
     Dom0Command start(String... arguments) throws IOException {
+        return Dom0Command.start(host.dom0(), WARM, arguments);
+    }
+
+    /// Starts Plumbline in dom0, as its user would.
+    Dom0Command startLaunched(String... arguments) throws IOException {
         return Dom0Command.start(host.dom0(), PROGRAM, arguments);
     }
 
+    /// Waits until nobody is left to clean up after a run.
+    void awaitGuards() throws IOException {
+        host.dom0().execChecked("while " + GUARDS + " > /dev/null; do usleep 50000; done");
+    }
+
     /// Puts a file into dom0.
-    void put(String path, Path file) throws IOException {
-        assertThat(host.dom0().exec("cat > " + path, Files.readAllBytes(file)).status())
-                .isZero();
+    void put(String path, byte[] bytes) throws IOException {
+        ExecResult put = host.dom0().exec("mkdir -p $(dirname %s); cat > %s".formatted(path, path), bytes);
+        assertThat(put.status()).isZero();
     }
 
     @Override

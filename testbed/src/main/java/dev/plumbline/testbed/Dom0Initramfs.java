@@ -15,7 +15,7 @@ import java.util.SequencedMap;
 /// Debian has them. Built once per content, then taken from the cache.
 final class Dom0Initramfs {
     /// Counts changes of what this class puts in that its inputs do not show.
-    private static final int EDITION = 2;
+    private static final int EDITION = 3;
 
     /// Virtio for the exec channel and the disks, ext4 for what is on them, and what Xen's tools talk to. In the end
     /// the other half of the domains' network interfaces.
@@ -34,6 +34,11 @@ final class Dom0Initramfs {
     private static final List<String> XEN_PROGRAMS = List.of(
             "xl", "xenstored", "xen-init-dom0", "xenconsoled", "xenconsole", "xenctx", "xen-hvmctx", "xenstore");
 
+    /// Where `xl` looks for what it runs.
+    private static final String XEN_HELPERS = "usr/lib/xen-4.17/bin";
+
+    private static final String SAVE_HELPER = "libxl-save-helper";
+
     /// Names by which `xenstore` is called.
     private static final List<String> XENSTORE = List.of(
             "xenstore-exists", "xenstore-list", "xenstore-ls", "xenstore-read", "xenstore-rm", "xenstore-write");
@@ -49,7 +54,9 @@ final class Dom0Initramfs {
             "opt",
             "usr",
             "usr/lib",
+            Path.of(XEN_HELPERS).getParent().toString(),
             "usr/lib/x86_64-linux-gnu",
+            XEN_HELPERS,
             "var",
             "var/lib",
             "var/lib/xen",
@@ -113,6 +120,9 @@ final class Dom0Initramfs {
             programs.add(program);
             archive.program("bin/" + name, Files.readAllBytes(program));
         }
+        Path helper = xen.program(SAVE_HELPER);
+        programs.add(helper);
+        archive.program(XEN_HELPERS + "/" + SAVE_HELPER, Files.readAllBytes(helper));
         XENSTORE.forEach(name -> archive.link("bin/" + name, "xenstore"));
         SequencedMap<String, Path> libraries = xen.libraries(programs);
         for (String name : HOST_LIBRARIES) {
