@@ -48,6 +48,9 @@ public final class EdgeComparison implements ObservedEdge.Sink {
         /// The module that the list of modules gives the address to now, be it that it has come just now.
         Optional<String> module(long address);
 
+        /// Another module than this one that lies at the address, or lay there lately: calls may be told late.
+        Optional<String> otherModule(long address, String module);
+
         /// Whether the address lies where modules and generated code lie, and nothing is there any more: what it was
         /// came and went between two looks.
         boolean isGone(long address);
@@ -107,7 +110,8 @@ public final class EdgeComparison implements ObservedEdge.Sink {
     private void impossible(ObservedEdge edge) {
         Optional<String> known = LearntCalls.module(edge.caller());
         Optional<String> now = known.isPresent() ? own.module(edge.returnAddress()) : known;
-        if (now.equals(known)) {
+        Optional<String> other = known.flatMap(name -> own.otherModule(edge.returnAddress(), name));
+        if (now.equals(known) && other.isEmpty()) {
             raise(
                     edge,
                     Severity.CRITICAL,
@@ -115,8 +119,8 @@ public final class EdgeComparison implements ObservedEdge.Sink {
                     "a call of " + edge.named() + " led to " + edge.function(),
                     new Evidence("call before " + edge.caller(), edge.named(), edge.function()));
         } else {
-            // Another module has come to where one has gone, and the graph is of before.
-            strange(edge, now.orElse("that has come just now"), Set.of());
+            // Where one has gone another has come, and the graph is of before, or of after.
+            strange(edge, other.or(() -> now).orElse("that has come just now"), Set.of());
         }
     }
 

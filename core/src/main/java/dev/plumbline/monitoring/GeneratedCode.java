@@ -25,7 +25,7 @@ public final class GeneratedCode implements EdgeComparison.OwnCode {
     private static final long HIDDEN_NANOS = 1_000_000_000L;
 
     private static final byte TRAP = (byte) 0xcc;
-    private static final int WIPED_BYTES = 16;
+    private static final int WIPED_BYTES = 4;
 
     /// Lowest value of `MODULES_VADDR` (Documentation/arch/x86/x86_64/mm.rst); nothing above it comes and goes but
     /// code.
@@ -58,13 +58,25 @@ public final class GeneratedCode implements EdgeComparison.OwnCode {
     }
 
     @Override
+    public Optional<String> otherModule(long address, String module) {
+        look(ASKED_NANOS);
+        return modules.keySet().stream()
+                .filter(each -> each.hasCodeAt(address) && !each.name().equals(module))
+                .map(KernelModule::name)
+                .findFirst();
+    }
+
+    @Override
     public boolean isGone(long address) {
         return Long.compareUnsigned(address, LOWEST_MODULE) >= 0
                 && !kernel.image().contains(address)
                 && (!isMapped(address) || isWipedOut(address));
     }
 
-    // BPF programs share large pages, which stay; where one has gone the kernel leaves traps (`bpf_prog_pack_free`).
+    // BPF programs share large pages, which stay; where one has gone the kernel leaves traps (`bpf_prog_pack_free`),
+    // and
+    // so it does in front of the next one, which may begin a few bytes behind where the first did
+    // (`bpf_jit_binary_pack_alloc`). All begin at multiples of 4.
     private boolean isWipedOut(long address) {
         byte[] code = new byte[WIPED_BYTES];
         try {

@@ -94,6 +94,11 @@ class EdgeComparisonTest {
         }
 
         @Override
+        public Optional<String> otherModule(long address, String module) {
+            return address == 0xffffffffc0ee0000L ? Optional.of("new") : Optional.empty();
+        }
+
+        @Override
         public boolean isGone(long address) {
             return address == GONE;
         }
@@ -139,6 +144,36 @@ class EdgeComparisonTest {
         assertThat(alert.detector()).isEqualTo(Detector.STATIC_RULE);
         assertThat(alert.function()).isEqualTo("lock");
         assertThat(alert.title()).isEqualTo("a call of lock led to commit");
+    }
+
+    @Test
+    void whereModulesTakeTurnsNoneIsBlamedForTheCallsOfAnother() {
+        assertThat(impossibleIn("old", 0xffffffffc0fe0000L).severity())
+                .as("another is there now")
+                .isLessThan(Severity.CRITICAL);
+        Alert alert = impossibleIn("old", 0xffffffffc0ee0000L);
+        assertThat(alert.severity()).as("another was there").isLessThan(Severity.CRITICAL);
+        assertThat(alert.title()).contains("code of module new");
+        assertThat(impossibleIn("fresh", 0xffffffffc0fe0000L).severity()).isEqualTo(Severity.CRITICAL);
+    }
+
+    private Alert impossibleIn(String module, long returnAddress) {
+        alerts.clear();
+        comparison.edge(new ObservedEdge(
+                "read",
+                true,
+                "helper+0x5 [%s]".formatted(module),
+                "lock",
+                true,
+                false,
+                Reach.IMPOSSIBLE,
+                "commit",
+                kernel.address("lock"),
+                returnAddress,
+                WHO,
+                0));
+        assertThat(alerts).hasSize(1);
+        return alerts.getFirst();
     }
 
     @Test

@@ -15,6 +15,11 @@ final class NoOtherCode implements EdgeComparison.OwnCode {
     }
 
     @Override
+    public Optional<String> otherModule(long address, String module) {
+        return Optional.empty();
+    }
+
+    @Override
     public boolean isGone(long address) {
         return false;
     }

@@ -441,19 +441,20 @@ public final class InlineEngine implements ProbeEngine {
             undo(kernel, text, journal, changes);
             changes = null;
         } catch (GuestException e) {
-            if (isGone()) {
+            if (isReplaced()) {
                 journal.delete();
             }
             throw e;
         }
     }
 
-    // With its kernel everything of ours has gone, and there is nothing left to undo.
-    private boolean isGone() throws GuestException {
+    // With its kernel everything of ours has gone, and there is nothing left to undo. A guest that has gone as a whole
+    // may have been saved, and come back with what was in it.
+    private boolean isReplaced() throws GuestException {
         try {
             return !kernel.isStillRunning();
         } catch (GuestGoneException _) {
-            return true;
+            return false;
         }
     }
 
