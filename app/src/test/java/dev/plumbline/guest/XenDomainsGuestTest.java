@@ -168,6 +168,7 @@ class XenDomainsGuestTest {
         }
     }
 
+    @Tag("all")
     @ParameterizedTest
     @OnGuests({OLDER, NEWER})
     void whatWasLearntIsNoAlertAndAttacksAre(String name) throws Exception {
@@ -219,6 +220,7 @@ class XenDomainsGuestTest {
                 && attack.hooked().stream().anyMatch(finding.toString()::contains);
     }
 
+    @Tag("all")
     @ParameterizedTest
     @OnGuests({NEWER, OLDER})
     void breakpointsShowTheSameFlowsAsProbesInTheDomain(String name) throws Exception {
@@ -277,6 +279,7 @@ class XenDomainsGuestTest {
         }
     }
 
+    @Tag("all")
     @ParameterizedTest
     @OnGuests({NEWER, OLDER})
     void theDomainWorksOnAfterAKillAndNothingOfOursIsLeft(String name) throws Exception {
