@@ -29,7 +29,8 @@ record XenUnderTest(XenHost host, Map<String, DomainUnderTest> domains) implemen
     /// Java in dom0, with Plumbline and what [#bring] has brought.
     static final String JAVA =
             "env LD_LIBRARY_PATH=/opt/lib /opt/java/bin/java @/opt/java.options -XX:TieredStopAtLevel=1 -Xmx768m"
-                    + " -XX:AOTCache=/opt/lib/plumbline.aot -Dplumbline.launcher=/opt/plumbline -Dorg.sqlite.lib.path=/opt/lib"
+                    + " -XX:AOTCache=/opt/lib/plumbline.aot -Dplumbline.launcher=/opt/plumbline"
+                    + " -Dorg.sqlite.lib.path=/opt/lib"
                     + " -cp /opt/lib/plumbline.jar:/tmp/commands";
 
     /// The same in a process that has run others before.
