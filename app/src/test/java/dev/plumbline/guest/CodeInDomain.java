@@ -6,6 +6,7 @@ import dev.plumbline.machine.GuestException;
 import dev.plumbline.testbed.XenDomain;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.List;
 
 /// The code of a domain's kernel at one time, as the domain sees it itself in /proc/kcore, kept there to compare with
 /// what is there later.
@@ -48,10 +49,16 @@ record CodeInDomain(XenDomain domain, String dump) {
         return Long.parseUnsignedLong(line.split(" ")[0], 16);
     }
 
-    /// Makes sure that nothing has become an int3 since (0314 in `cmp -l`).
+    /// What is not as it was, a byte a line: its place from 1 on, what was there and what is there, in octal digits.
+    List<String> differences() throws GuestException {
+        return domain.exec(dump + " > /tmp/now; cmp -l /tmp/code /tmp/now")
+                .stdoutText()
+                .lines()
+                .toList();
+    }
+
+    /// Makes sure that nothing has become an int3 since.
     void assertNoBreakpointIsLeft() throws GuestException {
-        String differences =
-                domain.exec(dump + " > /tmp/now; cmp -l /tmp/code /tmp/now").stdoutText();
-        assertThat(differences.lines()).noneMatch(line -> line.endsWith(" 314"));
+        assertThat(differences()).noneMatch(line -> line.endsWith(" 314"));
     }
 }

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(900)
 class XenDisturbedGuestTest {
     private static final String NEWER = "newer";
+    private static final int MOST_PATCHED_BYTES = 500;
     private static XenUnderTest xen;
 
     @BeforeAll
@@ -50,7 +51,7 @@ class XenDisturbedGuestTest {
     @Test
     void aDomainThatIsSavedWhileTracedTakesWhatIsInItAlong() throws Exception {
         DomainUnderTest it = xen.domains().get(NEWER);
-        String before = TextInside.of(it.domain());
+        CodeInDomain before = CodeInDomain.of(it.domain());
         try (Dom0Command trace = traced(it)) {
             xen.host().dom0().execChecked("xl save " + NEWER + " /tmp/saved");
             assertEndsInOneLine(trace, "the domain xen:newer has ended or was rebooted");
@@ -59,7 +60,9 @@ class XenDisturbedGuestTest {
         assertThat(it.domain().execChecked("echo on")).isEqualTo("on\n");
         CommandRun detach = xen.run("detach", it.vm());
         assertThat(detach.status()).as(detach.err()).isZero();
-        assertThat(TextInside.of(it.domain())).isEqualTo(before);
+        assertThat(detach.err()).isEqualTo("the probes are out\n");
+        // The kernel switches some static keys meanwhile; each of 40,000 probes would be five bytes.
+        assertThat(before.differences()).hasSizeLessThan(MOST_PATCHED_BYTES);
     }
 
     private static Dom0Command traced(DomainUnderTest it) throws Exception {
