@@ -54,7 +54,8 @@ record TestModules(GuestShell guest, Map<String, byte[]> built) {
 
     private ExecResult insert(String name, String parameters) throws IOException {
         String file = "/tmp/" + name + ".ko";
-        return guest.exec("cat > " + file + " && insmod " + file + " " + parameters, built.get(name));
+        String insert = "cat > %1$s && insmod %1$s %2$s; status=$?; rm -f %1$s; exit $status";
+        return guest.exec(insert.formatted(file, parameters), built.get(name));
     }
 
     void unload(String name) throws IOException {
