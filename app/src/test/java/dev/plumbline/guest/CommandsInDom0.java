@@ -14,12 +14,10 @@ import java.nio.file.Path;
 import java.util.Arrays;
 
 /// What runs in dom0: commands of Plumbline, one after the other in one process. In an emulated dom0 it takes ten
-/// seconds
-/// and more until a Java program runs and has done everything for the first time; the second command is faster.
+/// seconds and more until a Java program has done everything for the first time; the second command is faster.
 ///
-/// Who wants a command run makes a directory with two FIFOs, `out` and `err`, tells the directory and the arguments in
-/// a
-/// line, and reads the FIFOs to their ends; the exit code is in `status` then.
+/// Who wants a command run makes a directory with two FIFOs, `out` and `err`, tells the directory and the arguments
+/// in a line, and reads the FIFOs to their ends; the exit code is in `status` then.
 final class CommandsInDom0 {
     /// A program that hands its arguments on, and then looks like the command that it has run. Asked to end, it asks
     /// the process that runs the command, which ends with it; the next command needs a new one.

@@ -76,9 +76,10 @@ record Dom0Command(TestGuest dom0, List<String> arguments, RunningCommand runnin
     /// Ends it, should it still run.
     @Override
     public void close() throws IOException {
-        if (running.running()) {
-            end();
+        try (running) {
+            if (running.running()) {
+                end();
+            }
         }
-        running.close();
     }
 }

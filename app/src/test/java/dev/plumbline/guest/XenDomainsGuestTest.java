@@ -94,6 +94,8 @@ class XenDomainsGuestTest {
 
     @Test
     void vmsListsTheDomains() throws Exception {
+        assertThat(xen.launch("--version").succeeded().out())
+                .isEqualTo(CommandRun.of("--version").out());
         JsonNode vms = xen.launch("vms", "--json").succeeded().json();
         for (DomainUnderTest each : xen.domains().values()) {
             assertThat(vms)
@@ -183,7 +185,7 @@ class XenDomainsGuestTest {
         CommandRun learnt = learn.await();
         assertThat(learnt.status()).as(learnt.err()).isZero();
         TestModules modules = AttackModule.built(it.domain(), it.kernel());
-        try (Dom0Command monitor = xen.start("monitor", it.vm(), "--model", model, "--json")) {
+        try (Dom0Command monitor = xen.start("monitor", it.vm(), "--model", model, "--json", "--for", "60s")) {
             monitor.awaitError("tracing");
             for (int i = 0; i < ROUNDS; i++) {
                 work(it.domain());
@@ -195,7 +197,8 @@ class XenDomainsGuestTest {
                 awaitReport(it, monitor, attack);
                 attack.unload(modules);
             }
-            CommandRun run = monitor.end();
+            CommandRun run = monitor.await();
+            assertThat(run.status()).as(run.err()).isEqualTo(3);
             assertThat(run.jsonLines())
                     .filteredOn(finding ->
                             finding.at("/finding_info/first_seen_time").asLong() < attacked)

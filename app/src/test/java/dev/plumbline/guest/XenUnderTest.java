@@ -73,7 +73,7 @@ record XenUnderTest(XenHost host, Map<String, DomainUnderTest> domains) implemen
     }
 
     /// What is brought to dom0.
-    static Path distribution() throws IOException {
+    private static Path distribution() throws IOException {
         assertThat(DISTRIBUTION.resolve("made")).as("what scripts/dom0 makes").isRegularFile();
         return DISTRIBUTION.toRealPath();
     }

@@ -73,10 +73,9 @@ public final class GeneratedCode implements EdgeComparison.OwnCode {
                 && (!isMapped(address) || isWipedOut(address));
     }
 
-    // BPF programs share large pages, which stay; where one has gone the kernel leaves traps (`bpf_prog_pack_free`),
-    // and
-    // so it does in front of the next one, which may begin a few bytes behind where the first did
-    // (`bpf_jit_binary_pack_alloc`). All begin at multiples of 4.
+    // BPF programs share large pages, which stay. Where one has gone the kernel leaves traps (`bpf_prog_pack_free`), as
+    // in front of the next one, which may begin a few bytes behind the first (`bpf_jit_binary_pack_alloc`). All begin
+    // at multiples of 4.
     private boolean isWipedOut(long address) {
         byte[] code = new byte[WIPED_BYTES];
         try {

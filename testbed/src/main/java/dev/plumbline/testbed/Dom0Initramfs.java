@@ -34,9 +34,7 @@ final class Dom0Initramfs {
     private static final List<String> XEN_PROGRAMS = List.of(
             "xl", "xenstored", "xen-init-dom0", "xenconsoled", "xenconsole", "xenctx", "xen-hvmctx", "xenstore");
 
-    /// Where `xl` looks for what it runs.
-    private static final String XEN_HELPERS = "usr/lib/xen-4.17/bin";
-
+    /// What `xl save` and `xl restore` run.
     private static final String SAVE_HELPER = "libxl-save-helper";
 
     /// Names by which `xenstore` is called.
@@ -54,9 +52,9 @@ final class Dom0Initramfs {
             "opt",
             "usr",
             "usr/lib",
-            Path.of(XEN_HELPERS).getParent().toString(),
+            Path.of(XenPackages.PROGRAMS).getParent().toString(),
             "usr/lib/x86_64-linux-gnu",
-            XEN_HELPERS,
+            XenPackages.PROGRAMS,
             "var",
             "var/lib",
             "var/lib/xen",
@@ -122,7 +120,7 @@ final class Dom0Initramfs {
         }
         Path helper = xen.program(SAVE_HELPER);
         programs.add(helper);
-        archive.program(XEN_HELPERS + "/" + SAVE_HELPER, Files.readAllBytes(helper));
+        archive.program(XenPackages.PROGRAMS + "/" + SAVE_HELPER, Files.readAllBytes(helper));
         XENSTORE.forEach(name -> archive.link("bin/" + name, "xenstore"));
         SequencedMap<String, Path> libraries = xen.libraries(programs);
         for (String name : HOST_LIBRARIES) {

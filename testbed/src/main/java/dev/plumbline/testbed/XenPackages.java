@@ -38,6 +38,9 @@ final class XenPackages {
     /// How ldd tells where the dynamic linker finds a library: `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x…)`.
     private static final Pattern FOUND = Pattern.compile("\\s*(\\S+) => (/\\S+) \\(0x[0-9a-f]+\\)");
 
+    /// Where Xen's own programs are, which look for one another there.
+    static final String PROGRAMS = "usr/lib/xen-" + SERIES + "/bin";
+
     private static final String LIBRARIES = "usr/lib/x86_64-linux-gnu";
 
     private final Path root;
@@ -71,7 +74,7 @@ final class XenPackages {
     ///
     /// @throws GuestException if the packages have none of that name
     Path program(String name) throws GuestException {
-        return Stream.of("usr/lib/xen-" + SERIES + "/bin", "usr/bin", "usr/sbin")
+        return Stream.of(PROGRAMS, "usr/bin", "usr/sbin")
                 .map(directory -> root.resolve(directory).resolve(name))
                 .filter(Files::exists)
                 .findFirst()
