@@ -22,8 +22,8 @@ public final class Tracing implements AutoCloseable {
     private static final double LEARN_SECONDS = 10;
     // What a run has next to nothing to do for takes long to be compiled on this side.
     private static final int LONG_WARM_UP = 5;
-    /// Until then, half of what monitoring computes is the JVM's compiling.
-    private static final double MONITOR_WARM_UP_SECONDS = 50;
+    /// Of monitoring, which computes little: for 50 s much of it is the JVM's compiling.
+    private static final int MONITOR_WARM_UP = 25;
     private static final double STEADY_SECONDS = 30;
 
     private final String plumbline;
@@ -147,7 +147,9 @@ public final class Tracing implements AutoCloseable {
     // that passes.
     private void monitor(double none) throws IOException, InterruptedException {
         try (MonitorRun monitor = new MonitorRun(plumbline, vm(), model, List.of())) {
-            loop(MONITOR_WARM_UP_SECONDS);
+            for (int warmUp = MONITOR_WARM_UP; warmUp > 0; warmUp--) {
+                loop();
+            }
             double before = monitor.coreSeconds();
             long start = System.nanoTime();
             Loop loop = loop(STEADY_SECONDS);
