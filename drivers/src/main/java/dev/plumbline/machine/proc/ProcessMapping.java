@@ -18,15 +18,16 @@ import java.util.regex.Pattern;
 ///
 /// @param start first address
 /// @param end first address behind it
+/// @param data whether the process may read and write it, and not run it
 /// @param shared whether writes reach the mapped file and whoever else maps it
 /// @param fileOffset where in the file it starts, in bytes
 /// @param device the file system's device, `MAJOR:MINOR` in hexadecimal
 /// @param inode the file's number there, 0 if there is no file
 /// @param path the file's path, or empty
 public record ProcessMapping(
-        long start, long end, boolean shared, long fileOffset, String device, long inode, String path) {
+        long start, long end, boolean data, boolean shared, long fileOffset, String device, long inode, String path) {
     private static final Pattern LINE =
-            Pattern.compile("([0-9a-f]{1,16})-([0-9a-f]{1,16}) [-rwx]{3}([sp]) ([0-9a-f]{1,16})"
+            Pattern.compile("([0-9a-f]{1,16})-([0-9a-f]{1,16}) ([-rwx]{3})([sp]) ([0-9a-f]{1,16})"
                     + " ([0-9a-f]+:[0-9a-f]+) (\\d{1,18}) *(.*)");
 
     /// The mappings of a process, ascending.
@@ -69,10 +70,11 @@ public record ProcessMapping(
         return Optional.of(new ProcessMapping(
                 Long.parseUnsignedLong(matcher.group(1), 16),
                 Long.parseUnsignedLong(matcher.group(2), 16),
-                matcher.group(3).equals("s"),
-                Long.parseUnsignedLong(matcher.group(4), 16),
-                matcher.group(5),
-                Long.parseLong(matcher.group(6)),
-                matcher.group(7)));
+                matcher.group(3).equals("rw-"),
+                matcher.group(4).equals("s"),
+                Long.parseUnsignedLong(matcher.group(5), 16),
+                matcher.group(6),
+                Long.parseLong(matcher.group(7)),
+                matcher.group(8)));
     }
 }

@@ -10,11 +10,13 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.LongStream;
 
 /// A guest held through QEMU's debug stub. What QEMU need not answer in between goes to it together, so that a stop
-/// costs two round trips: one to read, and one to write and let the guest run.
+/// costs two round trips: one to read, and one to write and let the guest run. Where vCPUs can be read in QEMU's own
+/// memory ([EmulatedVcpus]) the first is saved.
 final class QemuBreakpointSession implements Breakpoints.Session {
     private static final Duration STEP = Duration.ofSeconds(10);
     private static final int MOST_STEPS = 5;
@@ -37,6 +39,8 @@ final class QemuBreakpointSession implements Breakpoints.Session {
     private final VcpuState[] states;
 
     private final boolean[] isUnwritten;
+    private EmulatedVcpus emulated;
+    private boolean isEmulationTrusted;
     private Guest guest = Guest.HELD;
     private boolean pausedByOthers;
     private int selected = -1;
@@ -159,9 +163,45 @@ final class QemuBreakpointSession implements Breakpoints.Session {
         guest = Guest.HELD;
     }
 
-    /// What a stop has selected is read last, so that it is selected when it is written.
     @Override
     public VcpuState[] read() throws GuestException {
+        Optional<VcpuState[]> emulatedStates = readEmulated();
+        if (emulatedStates.isEmpty()) {
+            readThroughStub();
+        } else if (isEmulationTrusted) {
+            System.arraycopy(emulatedStates.get(), 0, states, 0, states.length);
+        } else {
+            readThroughStub();
+            isEmulationTrusted = Arrays.equals(states, emulatedStates.get());
+            emulated = isEmulationTrusted ? emulated : null;
+        }
+        return Arrays.stream(states).map(VcpuState::copy).toArray(VcpuState[]::new);
+    }
+
+    /// Where a vCPU has come to a breakpoint: elsewhere nobody waits for it.
+    private Optional<VcpuState[]> readEmulated() throws GuestException {
+        checkHeld();
+        for (boolean unwritten : isUnwritten) {
+            if (unwritten) {
+                return Optional.empty();
+            }
+        }
+        if (emulated == null || selected < 0) {
+            return Optional.empty();
+        }
+        return Optional.of(emulated.read()).filter(read -> set.contains(read[selected].rip));
+    }
+
+    /// Has vCPUs that have come to a breakpoint read in QEMU's own memory, if they are found there.
+    ///
+    /// @param memory of a QEMU that translates
+    void readIn(QemuMemory memory) throws GuestException {
+        emulated = EmulatedVcpus.find(memory.process(), memory.heap(), readThroughStub())
+                .orElse(null);
+    }
+
+    /// What a stop has selected is read last, so that it is selected when it is written.
+    private List<StubRegisters> readThroughStub() throws GuestException {
         List<String> writes = writes();
         List<String> packets = new ArrayList<>(writes);
         int last = Math.max(0, selected);
@@ -179,11 +219,14 @@ final class QemuBreakpointSession implements Breakpoints.Session {
             }
         }
         int step = isSelected ? 1 : 2;
+        StubRegisters[] registers = new StubRegisters[threads.length];
         for (int i = 1; i <= threads.length; i++) {
-            states[(last + i) % threads.length] = StubRegisters.parse(answers.get(writes.size() + i * step - 1));
+            int vcpu = (last + i) % threads.length;
+            registers[vcpu] = StubRegisters.parse(answers.get(writes.size() + i * step - 1));
+            states[vcpu] = registers[vcpu].state();
         }
         selected = last;
-        return Arrays.stream(states).map(VcpuState::copy).toArray(VcpuState[]::new);
+        return List.of(registers);
     }
 
     @Override

@@ -13,11 +13,15 @@ final class QemuBreakpoints implements Breakpoints {
     private final long pid;
     private final QemuRegisters registers;
     private final int[] threads;
+    private final QemuMemory memory;
+    private final boolean translating;
     private QemuBreakpointSession session;
 
-    QemuBreakpoints(QmpClient qmp, long pid, QemuRegisters registers) {
+    QemuBreakpoints(QmpClient qmp, long pid, QemuRegisters registers, QemuMemory memory, boolean translating) {
         this.qmp = qmp;
         this.pid = pid;
+        this.memory = memory;
+        this.translating = translating;
         this.registers = registers;
         this.threads = registers.debuggerThreads();
     }
@@ -43,6 +47,9 @@ final class QemuBreakpoints implements Breakpoints {
             stub.gdb().removeAllBreakpoints(threads);
             QemuBreakpointSession opened = new QemuBreakpointSession(qmp, stub, threads, pausedByOthers);
             check(opened.read()[0]);
+            if (translating) {
+                opened.readIn(memory);
+            }
             return opened;
         } catch (GuestException e) {
             stub.close();

@@ -39,8 +39,8 @@ public final class QemuMachine implements Machine {
         pid = QemuProcessFinder.pidOf(qmp.socket(), vcpus);
         memory = QemuMemory.open(name, pid, RamLayout.of(qmp));
         pausing = new QemuPausing(qmp);
-        breakpoints = new QemuBreakpoints(qmp, pid, registers);
         boolean isTranslating = !qmp.execute("query-kvm").get("enabled").isTrue();
+        breakpoints = new QemuBreakpoints(qmp, pid, registers, memory, isTranslating);
         CodeWriter codeWriter =
                 new QemuCodeWriter(qmp, pid, registers.debuggerThreads(), isTranslating, memory, pausing);
         capabilities = Map.of(

@@ -95,6 +95,21 @@ final class QemuMemory implements PhysicalMemory, MemoryWriter, Closeable {
                 .sum();
     }
 
+    /// The memory of QEMU's process.
+    ProcessMemory process() {
+        return process;
+    }
+
+    /// Where QEMU's process has what is its own: what is mapped for it alone, from no file, and is no RAM.
+    List<ProcessMapping> heap() throws GuestException {
+        return ProcessMapping.of(process.pid()).stream()
+                .filter(mapping -> mapping.data()
+                        && !mapping.shared()
+                        && (mapping.path().isEmpty() || mapping.path().equals("[heap]"))
+                        && runs.stream().noneMatch(run -> mapping.contains(run.hostAddress(), 1)))
+                .toList();
+    }
+
     @Override
     public List<MemoryRange> ranges() {
         return runs.stream().map(Run::range).toList();

@@ -19,10 +19,17 @@ class ProcessMappingTest {
                 """))
                 .containsExactly(
                         new ProcessMapping(
-                                0x7f0afbfff000L, 0x7f0b0bfff000L, true, 0x1000, "00:01", 1030, "/memfd:a b (deleted)"),
-                        new ProcessMapping(0x7f62000000L, 0x7f62020000L, false, 0, "00:00", 0, ""),
+                                0x7f0afbfff000L,
+                                0x7f0b0bfff000L,
+                                true,
+                                true,
+                                0x1000,
+                                "00:01",
+                                1030,
+                                "/memfd:a b (deleted)"),
+                        new ProcessMapping(0x7f62000000L, 0x7f62020000L, true, false, 0, "00:00", 0, ""),
                         new ProcessMapping(
-                                0xffffffffff600000L, 0xffffffffff601000L, false, 0, "00:00", 0, "[vsyscall]"));
+                                0xffffffffff600000L, 0xffffffffff601000L, false, false, 0, "00:00", 0, "[vsyscall]"));
     }
 
     @Test

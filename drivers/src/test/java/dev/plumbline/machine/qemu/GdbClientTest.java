@@ -117,9 +117,10 @@ class GdbClientTest {
         for (int i = 0; i < 180; i++) {
             answer.append("%02x".formatted(i));
         }
-        assertThat(StubRegisters.parse(answer.toString()).general[1]).isEqualTo(0x1716_1514_1312_1110L);
-        assertThat(StubRegisters.parse(answer.toString()).rip).isEqualTo(0x8786_8584_8382_8180L);
-        assertThat(StubRegisters.writePacket(StubRegisters.parse(answer.toString())))
+        assertThat(StubRegisters.parse(answer.toString()).state().general[1]).isEqualTo(0x1716_1514_1312_1110L);
+        assertThat(StubRegisters.parse(answer.toString()).state().rip).isEqualTo(0x8786_8584_8382_8180L);
+        assertThat(StubRegisters.writePacket(
+                        StubRegisters.parse(answer.toString()).state()))
                 .isEqualTo("G" + answer.substring(0, 280));
     }
 

@@ -41,6 +41,6 @@ class SharedRamTest {
     }
 
     private static ProcessMapping mapping() {
-        return new ProcessMapping(0x7f00_0000_0000L, 0x7f00_0000_0000L + SIZE, true, 0, "00:01", 5, "/ram");
+        return new ProcessMapping(0x7f00_0000_0000L, 0x7f00_0000_0000L + SIZE, true, true, 0, "00:01", 5, "/ram");
     }
 }
