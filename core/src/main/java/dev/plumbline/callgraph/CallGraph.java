@@ -96,6 +96,11 @@ public final class CallGraph {
         return new NumberedList<>(0, functions.count(), this::function);
     }
 
+    /// Where a function begins.
+    public long address(int function) {
+        return functions.address(function);
+    }
+
     /// The number of the function whose extent, padding included, holds `address`, or [#NONE].
     public int functionAt(long address) {
         return functions.at(address);

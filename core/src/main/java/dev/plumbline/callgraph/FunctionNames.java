@@ -3,29 +3,33 @@ package dev.plumbline.callgraph;
 import dev.plumbline.kernel.SymbolTable;
 import java.util.List;
 import java.util.OptionalInt;
-import java.util.PrimitiveIterator;
 import java.util.stream.IntStream;
 
-/// The names of functions, read from the symbol table when asked for. Immutable.
+/// The names of functions, made of the symbol table when asked for. Immutable.
 final class FunctionNames {
     private static final String SYSTEM_CALL_PREFIX = "__x64_sys_";
 
     private final FunctionTable functions;
     private final SymbolTable symbols;
+    private final int[] primaries;
 
     FunctionNames(FunctionTable functions, SymbolTable symbols) {
         this.functions = functions;
         this.symbols = symbols;
+        this.primaries = new int[functions.count()];
+        for (int function = 0; function < primaries.length; function++) {
+            primaries[function] = primary(function);
+        }
     }
 
     /// The name a person would use: of a 64-bit system call, else of a global symbol, else a weak, else a local
     /// one; the first such.
     String of(int function) {
-        return symbols.name(primary(function));
+        return symbols.name(primaries[function]);
     }
 
     String owner(int function) {
-        return symbols.owner(primary(function));
+        return symbols.owner(primaries[function]);
     }
 
     List<String> allOf(int function) {
@@ -53,11 +57,14 @@ final class FunctionNames {
     }
 
     private int primary(int function) {
+        long address = functions.address(function);
         int best = symbols.atRank(functions.rank(function));
-        PrimitiveIterator.OfInt others = symbolsOf(function).iterator();
-        while (others.hasNext()) {
-            int symbol = others.nextInt();
-            if (preference(symbol) < preference(best)) {
+        for (int rank = functions.rank(function) + 1; rank < symbols.size(); rank++) {
+            int symbol = symbols.atRank(rank);
+            if (symbols.address(symbol) != address) {
+                break;
+            }
+            if (symbols.isText(symbol) && preference(symbol) < preference(best)) {
                 best = symbol;
             }
         }

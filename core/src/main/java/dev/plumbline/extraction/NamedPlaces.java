@@ -37,7 +37,7 @@ public final class NamedPlaces {
         return found == null
                 ? NOWHERE
                 : Arrays.stream(found)
-                        .mapToLong(function -> graph.function(function).address())
+                        .mapToLong(function -> graph.address(function))
                         .toArray();
     }
 

@@ -86,9 +86,19 @@ final class Role {
         if (name.contains(AT_USER_MODE)) {
             return USER_MODE;
         }
-        if (INTERRUPT_PREFIXES.stream().anyMatch(name::startsWith)) {
+        if (beginsWithOne(INTERRUPT_PREFIXES, name)) {
             return INTERRUPT;
         }
-        return EXCEPTION_PREFIXES.stream().anyMatch(name::startsWith) ? EXCEPTION : NONE;
+        return beginsWithOne(EXCEPTION_PREFIXES, name) ? EXCEPTION : NONE;
+    }
+
+    // Asked for every function of a kernel, mostly by code that is not compiled yet: streams would be most of it.
+    private static boolean beginsWithOne(List<String> prefixes, String name) {
+        for (String prefix : prefixes) {
+            if (name.startsWith(prefix)) {
+                return true;
+            }
+        }
+        return false;
     }
 }

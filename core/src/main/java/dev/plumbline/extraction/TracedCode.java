@@ -83,8 +83,7 @@ public final class TracedCode {
     /// The function whose entry a site is, or [CallGraph#NONE].
     static int entered(CallGraph graph, long site) {
         int function = graph.functionAt(site);
-        boolean isEntry =
-                function != CallGraph.NONE && site - graph.function(function).address() <= FURTHEST_SITE_BYTES;
+        boolean isEntry = function != CallGraph.NONE && site - graph.address(function) <= FURTHEST_SITE_BYTES;
         return isEntry ? function : CallGraph.NONE;
     }
 
@@ -162,8 +161,8 @@ public final class TracedCode {
     }
 
     private void addEntries() {
-        for (Function function : graph.functions()) {
-            entries.add(function.address(), entryOf(function.number()));
+        for (int function = 0; function < graph.functionCount(); function++) {
+            entries.add(graph.address(function), entryOf(function));
         }
         for (long site : graph.patchPlaces().ftraceSites()) {
             int function = entered(graph, site);
@@ -190,7 +189,7 @@ public final class TracedCode {
     /// Whether a pointer to a function can hold the address: one begins there, seen or not.
     boolean isFunction(long address) {
         int function = graph.functionAt(address);
-        return function != CallGraph.NONE && (graph.function(function).address() == address || entry(address) != 0);
+        return function != CallGraph.NONE && (graph.address(function) == address || entry(address) != 0);
     }
 
     /// Where a call came from, as [Origin] packs it.

@@ -50,7 +50,7 @@ public final class ModelEdges {
         for (long site : sites) {
             int function = graph.functionAt(site);
             if (function != CallGraph.NONE) {
-                this.sites.put(graph.function(function).address(), site);
+                this.sites.put(graph.address(function), site);
             }
         }
     }

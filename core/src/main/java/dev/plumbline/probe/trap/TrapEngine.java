@@ -286,7 +286,7 @@ public final class TrapEngine implements ProbeEngine {
         long target = led.get().target();
         CallGraph graph = leads.graph();
         int function = graph.functionAt(target);
-        if (function == CallGraph.NONE || graph.function(function).address() != target) {
+        if (function == CallGraph.NONE || graph.address(function) != target) {
             if (recording.checksIndirect()) {
                 sink.indirect(cpu, target, led.get().returnAddress(), in.task());
                 seen++;

@@ -119,9 +119,12 @@ final class XenMemory implements PhysicalMemory, MemoryWriter, AutoCloseable {
 
     /// Makes sure that it is RAM of one range.
     void verifyIsOneRange(PhysicalAddress address, long lengthBytes) throws UnreadableMemoryException {
-        if (ranges.stream().noneMatch(range -> range.contains(address, lengthBytes))) {
-            throw unreadable(address, lengthBytes);
+        for (MemoryRange range : ranges) {
+            if (range.contains(address, lengthBytes)) {
+                return;
+            }
         }
+        throw unreadable(address, lengthBytes);
     }
 
     // What of it lies in one window.
