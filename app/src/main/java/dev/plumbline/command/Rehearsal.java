@@ -11,6 +11,7 @@ import dev.plumbline.learning.ModelFile;
 import dev.plumbline.machine.xen.XenMachine;
 import dev.plumbline.report.CallgraphReport;
 import dev.plumbline.report.Json;
+import dev.plumbline.testbed.Testbed;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
@@ -57,7 +58,7 @@ public final class Rehearsal {
     // used.
     private static void loadProgram() throws IOException {
         ClassLoader loader = Rehearsal.class.getClassLoader();
-        for (Class<?> one : List.of(Rehearsal.class, CallGraph.class, XenMachine.class)) {
+        for (Class<?> one : List.of(Rehearsal.class, CallGraph.class, XenMachine.class, Testbed.class)) {
             try (JarFile jar = new JarFile(
                     one.getProtectionDomain().getCodeSource().getLocation().getPath())) {
                 for (JarEntry entry : Collections.list(jar.entries())) {
