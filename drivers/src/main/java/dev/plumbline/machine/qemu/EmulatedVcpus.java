@@ -122,8 +122,9 @@ final class EmulatedVcpus {
                 VcpuState state = told.get(vcpu).state();
                 if (words[at + RIP] == state.rip
                         && words[at + FLAGS] == state.rflags
-                        && Arrays.equals(words, at, at + RIP, state.general, 0, RIP)) {
-                    found += isFollowedBySegments(at, told.get(vcpu)) ? 1 : 0;
+                        && Arrays.equals(words, at, at + RIP, state.general, 0, RIP)
+                        && isFollowedBySegments(at, told.get(vcpu))) {
+                    found++;
                     addresses[vcpu] = address;
                 }
             }

@@ -44,6 +44,8 @@ class EmulatedVcpusTest {
     void areFoundByWhatTheStubSaysAndReadAgainLater() throws GuestException {
         put(FIRST, 1, SEGMENTS);
         put(SECOND, 2, SEGMENTS);
+        // Something else that has been where the vCPU is now.
+        putRegisters(COPY, 2);
         EmulatedVcpus vcpus = find().orElseThrow();
         assertThat(vcpus.read())
                 .containsExactly(told.get(0).state(), told.get(1).state());
@@ -90,17 +92,21 @@ class EmulatedVcpusTest {
     }
 
     private void put(int word, int number, int segments) {
-        heap.asSlice(word * 8L, 256 * 8).fill((byte) 0);
+        putRegisters(word, number);
         StubRegisters registers = registers(number);
-        VcpuState state = registers.state();
-        MemorySegment.copy(state.general, 0, heap, ValueLayout.JAVA_LONG, word * 8L, 16);
-        put(word + 16, state.rip);
-        put(word + 17, state.rflags);
         for (int segment = 0; segment < SELECTORS.length; segment++) {
             put(word + segments + 3 * segment, 0xabcd_0000_0000L << 16 | SELECTORS[segment]);
         }
         put(word + segments + 3 * 4 + 1, registers.fsBase());
-        put(word + segments + 3 * 5 + 1, state.gsBase);
+        put(word + segments + 3 * 5 + 1, registers.state().gsBase);
+    }
+
+    private void putRegisters(int word, int number) {
+        heap.asSlice(word * 8L, 256 * 8).fill((byte) 0);
+        VcpuState state = registers(number).state();
+        MemorySegment.copy(state.general, 0, heap, ValueLayout.JAVA_LONG, word * 8L, 16);
+        put(word + 16, state.rip);
+        put(word + 17, state.rflags);
     }
 
     private void put(int word, long value) {
