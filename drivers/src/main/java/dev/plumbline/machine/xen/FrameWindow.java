@@ -24,7 +24,7 @@ final class FrameWindow {
 
     private FrameWindow(MemorySegment mapped, BitSet there, int pages, boolean isWritable) {
         this.mapped = mapped;
-        this.bytes = mapped == null ? null : mapped.reinterpret((long) pages * PAGE_BYTES);
+        this.bytes = mapped.reinterpret((long) pages * PAGE_BYTES);
         this.there = there;
         this.pages = pages;
         this.isWritable = isWritable;
@@ -35,7 +35,8 @@ final class FrameWindow {
     /// @param first the number of the first
     /// @param stride how far apart their numbers are
     /// @param pages how many
-    static FrameWindow map(XenDomain domain, long first, long stride, int pages, boolean isWritable) {
+    static FrameWindow map(XenDomain domain, long first, long stride, int pages, boolean isWritable)
+            throws GuestException {
         try (Arena buffers = Arena.ofConfined()) {
             MemorySegment frames = buffers.allocate(JAVA_LONG, pages);
             MemorySegment errors = buffers.allocate(JAVA_INT, pages);
@@ -43,12 +44,21 @@ final class FrameWindow {
                 frames.setAtIndex(JAVA_LONG, page, first + stride * page);
             }
             int protection = isWritable ? READ_AND_WRITE : READ;
-            MemorySegment mapped = domain.control().map(domain.id(), protection, frames, errors);
+            MemorySegment mapped = map(domain, protection, frames, errors);
             BitSet there = new BitSet(pages);
-            for (int page = 0; page < pages && mapped != null; page++) {
+            for (int page = 0; page < pages; page++) {
                 there.set(page, errors.getAtIndex(JAVA_INT, page) == 0);
             }
             return new FrameWindow(mapped, there, pages, isWritable);
+        }
+    }
+
+    private static MemorySegment map(XenDomain domain, int protection, MemorySegment frames, MemorySegment errors)
+            throws GuestException {
+        try {
+            return domain.control().map(domain.id(), protection, frames, errors);
+        } catch (GuestException e) {
+            throw domain.explained(e);
         }
     }
 
@@ -78,8 +88,6 @@ final class FrameWindow {
     }
 
     void unmap(XenDomain domain) throws GuestException {
-        if (mapped != null) {
-            domain.control().unmap(mapped, pages);
-        }
+        domain.control().unmap(mapped, pages);
     }
 }

@@ -9,6 +9,7 @@ import dev.plumbline.machine.VcpuRegisters;
 import dev.plumbline.machine.VcpuState;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Objects;
 
 /// A domain held through Xen's monitor. A vCPU that comes to a breakpoint stands still by itself; for the others the
@@ -38,6 +39,9 @@ final class XenBreakpointSession implements Breakpoints.Session {
     /// Where each vCPU stood when it was let run on in another state; null if it has done so.
     private final Long[] leaving;
 
+    /// Of those that have come to nothing, as long as they are held.
+    private final VcpuRegisters[] others;
+
     private KernelPages pages;
     private boolean isPaused;
     private boolean isHeld;
@@ -56,6 +60,7 @@ final class XenBreakpointSession implements Breakpoints.Session {
         this.come = new VmEvent[domain.vcpuCount()];
         this.written = new VcpuState[come.length];
         this.leaving = new Long[come.length];
+        this.others = new VcpuRegisters[come.length];
     }
 
     @Override
@@ -109,6 +114,7 @@ final class XenBreakpointSession implements Breakpoints.Session {
         endPause();
         isHeld = false;
         pages = null;
+        Arrays.fill(others, null);
     }
 
     @Override
@@ -226,9 +232,16 @@ final class XenBreakpointSession implements Breakpoints.Session {
     }
 
     private VcpuState stateOfOther(int vcpu) throws GuestException {
-        orders++;
-        VcpuRegisters read = registers.read(vcpu);
+        VcpuRegisters read = registersOfOther(vcpu);
         return new VcpuState(read.general(), read.rip(), read.rflags(), read.gsBase(), read.cpl());
+    }
+
+    private VcpuRegisters registersOfOther(int vcpu) throws GuestException {
+        if (others[vcpu] == null) {
+            orders++;
+            others[vcpu] = registers.read(vcpu);
+        }
+        return others[vcpu];
     }
 
     @Override
@@ -288,14 +301,17 @@ final class XenBreakpointSession implements Breakpoints.Session {
 
     private KernelPages pages() throws GuestException {
         if (pages == null) {
-            for (VmEvent event : come) {
+            KernelPages all = new KernelPages(memory);
+            for (int vcpu = 0; vcpu < come.length; vcpu++) {
+                VmEvent event = come[vcpu];
                 if (event != null) {
-                    pages = KernelPages.of(memory, event.cr3(), event.cr4());
-                    return pages;
+                    all.add(event.cr3(), event.cr4());
+                } else {
+                    VcpuRegisters other = registersOfOther(vcpu);
+                    all.add(other.cr3(), other.cr4());
                 }
             }
-            VcpuRegisters first = registers.read(0);
-            pages = KernelPages.of(memory, first.cr3(), first.cr4());
+            pages = all;
         }
         return pages;
     }

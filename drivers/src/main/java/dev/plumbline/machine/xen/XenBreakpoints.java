@@ -116,12 +116,13 @@ final class XenBreakpoints implements Breakpoints {
     }
 
     private void restore(List<BreakpointJournal.Entry> entries) throws GuestException {
+        KernelPages pages = new KernelPages(memory);
         for (int vcpu = 0; vcpu < domain.vcpuCount() && !entries.isEmpty(); vcpu++) {
             VcpuRegisters read = registers.read(vcpu);
-            KernelPages pages = KernelPages.of(memory, read.cr3(), read.cr4());
-            for (BreakpointJournal.Entry entry : entries) {
-                SetBreakpoints.restore(memory, pages, entry);
-            }
+            pages.add(read.cr3(), read.cr4());
+        }
+        for (BreakpointJournal.Entry entry : entries) {
+            SetBreakpoints.restore(memory, pages, entry);
         }
     }
 

@@ -195,17 +195,20 @@ final class XenControl implements AutoCloseable {
                 () -> libraries.context.invoke(error, interfaceHandle, domain, CPU_RECORD, (short) vcpu, buffer, size));
     }
 
-    /// Maps frames of a domain one behind the other.
+    /// Maps frames of a domain one behind the other, be they there or not.
     ///
     /// @param protection as for mmap(2)
     /// @param frames guest frame numbers, u64 each
     /// @param errors gets an s32 for each, 0 where there is a frame
-    /// @return where they are mapped, or null if none of them is there
-    MemorySegment map(int domain, int protection, MemorySegment frames, MemorySegment errors) {
+    /// @return where they are mapped
+    MemorySegment map(int domain, int protection, MemorySegment frames, MemorySegment errors) throws GuestException {
         long count = frames.byteSize() / JAVA_LONG.byteSize();
         MemorySegment mapped = (MemorySegment)
                 call(() -> libraries.map.invoke(error, memoryHandle, domain, protection, count, frames, errors));
-        return mapped.equals(MemorySegment.NULL) ? null : mapped;
+        if (mapped.equals(MemorySegment.NULL)) {
+            throw refused("map memory of domain " + domain);
+        }
+        return mapped;
     }
 
     void unmap(MemorySegment mapped, long pages) throws GuestException {
