@@ -12,11 +12,14 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/// What goes through QEMU's debug stub, as QEMU itself logs it with the time (`-trace gdbstub_io_*`): the same
-/// observer for every debugger.
+/// What goes through QEMU's debug stub, as QEMU itself logs it with the time (`-trace gdbstub_io_*`), and when it is
+/// done
+/// with stopping the guest, which is after it has told so (`-trace vm_stop_flush_all`): the same observer for every
+/// debugger.
 final class StubLog {
     private static final Pattern LINE =
-            Pattern.compile("[0-9]+@([0-9]+\\.[0-9]{6}):gdbstub_io_(command|reply) (?:Received|Sent): (.*)");
+            Pattern.compile("[0-9]+@([0-9]+\\.[0-9]{6}):(gdbstub_io_command|gdbstub_io_reply|vm_stop_flush_all) "
+                    + "(?:Received: |Sent: |ret )(.*)");
     private static final Pattern CONTINUE = Pattern.compile("c.*|vCont;c.*");
 
     private final Path file;
@@ -33,6 +36,8 @@ final class StubLog {
                 "gdbstub_io_command",
                 "-trace",
                 "gdbstub_io_reply",
+                "-trace",
+                "vm_stop_flush_all",
                 "-msg",
                 "timestamp=on",
                 "-D",
@@ -45,7 +50,7 @@ final class StubLog {
     /// @param received packets from the debugger
     /// @param sent packets to it
     /// @param roundTrips how often it was QEMU's turn: what came without a packet of QEMU's in between counts once
-    /// @param outsideMicros how long QEMU had said the last word
+    /// @param outsideMicros how long QEMU had said the last word, and was done with stopping the guest
     /// @param heldMicros from when it first stood still until it was let run; steps in between are part of it
     /// @param ranMicros from when it was let run before until it stood still
     record Hit(
@@ -105,15 +110,23 @@ final class StubLog {
         /// @return whether that was the last line of a hit, which is among the hits now
         boolean adds(Matcher line, List<Hit> hits) {
             String packet = line.group(3);
-            if (line.group(2).equals("reply")) {
-                sent(micros(line), packet);
-                return false;
-            }
-            boolean runs = received(micros(line), packet);
-            if (runs) {
-                addTo(hits);
-            }
-            return runs;
+            return switch (line.group(2)) {
+                case "gdbstub_io_reply" -> {
+                    sent(micros(line), packet);
+                    yield false;
+                }
+                case "vm_stop_flush_all" -> {
+                    repliedAt = micros(line);
+                    yield false;
+                }
+                default -> {
+                    boolean runs = received(micros(line), packet);
+                    if (runs) {
+                        addTo(hits);
+                    }
+                    yield runs;
+                }
+            };
         }
 
         private void sent(double micros, String packet) {
