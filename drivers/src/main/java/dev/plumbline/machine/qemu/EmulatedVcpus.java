@@ -18,8 +18,8 @@ import java.util.Optional;
 /// with three words each: selector, base, limit and attributes.
 ///
 /// What the guest has put into memory of QEMU, as in a buffer of a device, may look the same: then there is more than
-/// one
-/// place, and none is believed. Who uses this compares it once more with what the stub says after the guest has run.
+/// one place, and none is believed. Who uses this compares it once more with what the stub says after the guest has
+/// run.
 final class EmulatedVcpus {
     private static final int RIP = 16;
     private static final int FLAGS = 17;
