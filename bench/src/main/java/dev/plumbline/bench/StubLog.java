@@ -13,9 +13,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /// What goes through QEMU's debug stub, as QEMU itself logs it with the time (`-trace gdbstub_io_*`), and when it is
-/// done
-/// with stopping the guest, which is after it has told so (`-trace vm_stop_flush_all`): the same observer for every
-/// debugger.
+/// done with stopping the guest, which is after it has told so (`-trace vm_stop_flush_all`): the same observer for
+/// every debugger.
 final class StubLog {
     private static final Pattern LINE =
             Pattern.compile("[0-9]+@([0-9]+\\.[0-9]{6}):(gdbstub_io_command|gdbstub_io_reply|vm_stop_flush_all) "

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
 
-/// The names of functions, made of the symbol table when asked for. Immutable.
+/// The names of functions: which symbol names each is chosen once, texts are made when asked for. Immutable.
 final class FunctionNames {
     private static final String SYSTEM_CALL_PREFIX = "__x64_sys_";
 

@@ -96,6 +96,7 @@ final class EmulatedVcpus {
         private final long[] words = new long[BUFFER_WORDS];
         private int segments;
         private int found;
+        private boolean areOfTwoLayouts;
 
         Search(List<StubRegisters> told) {
             this.told = told;
@@ -103,7 +104,9 @@ final class EmulatedVcpus {
         }
 
         boolean isUnique() {
-            return found == addresses.length && Arrays.stream(addresses).noneMatch(address -> address == 0);
+            return !areOfTwoLayouts
+                    && found == addresses.length
+                    && Arrays.stream(addresses).noneMatch(address -> address == 0);
         }
 
         void in(ProcessMemory memory, ProcessMapping mapping) throws GuestException {
@@ -122,22 +125,22 @@ final class EmulatedVcpus {
                 VcpuState state = told.get(vcpu).state();
                 if (words[at + RIP] == state.rip
                         && words[at + FLAGS] == state.rflags
-                        && Arrays.equals(words, at, at + RIP, state.general, 0, RIP)
-                        && isFollowedBySegments(at, told.get(vcpu))) {
-                    found++;
-                    addresses[vcpu] = address;
+                        && Arrays.equals(words, at, at + RIP, state.general, 0, RIP)) {
+                    add(vcpu, at, address);
                 }
             }
         }
 
-        private boolean isFollowedBySegments(int at, StubRegisters registers) {
+        private void add(int vcpu, int at, long address) {
             for (int offset = FIRST_SEGMENTS; offset <= LAST_SEGMENTS; offset++) {
-                if (isSegments(at + offset, registers) && (found == 0 || offset == segments)) {
+                if (isSegments(at + offset, told.get(vcpu))) {
+                    areOfTwoLayouts |= found > 0 && offset != segments;
                     segments = offset;
-                    return true;
+                    found++;
+                    addresses[vcpu] = address;
+                    return;
                 }
             }
-            return false;
         }
 
         private boolean isSegments(int at, StubRegisters registers) {

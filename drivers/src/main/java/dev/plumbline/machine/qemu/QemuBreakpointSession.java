@@ -41,6 +41,7 @@ final class QemuBreakpointSession implements Breakpoints.Session {
     private final boolean[] isUnwritten;
     private EmulatedVcpus emulated;
     private boolean isEmulationTrusted;
+    private boolean hasRun;
     private Guest guest = Guest.HELD;
     private boolean pausedByOthers;
     private int selected = -1;
@@ -110,6 +111,7 @@ final class QemuBreakpointSession implements Breakpoints.Session {
         }
         Arrays.fill(states, null);
         guest = Guest.RUNNING;
+        hasRun = true;
     }
 
     @Override
@@ -178,7 +180,9 @@ final class QemuBreakpointSession implements Breakpoints.Session {
         return Arrays.stream(states).map(VcpuState::copy).toArray(VcpuState[]::new);
     }
 
-    /// Where a vCPU has come to a breakpoint: elsewhere nobody waits for it.
+    /// Where a vCPU has come to a breakpoint: elsewhere nobody waits for it, and before the guest has run there is
+    /// nothing
+    /// to compare with but what it was found by.
     private Optional<VcpuState[]> readEmulated() throws GuestException {
         checkHeld();
         for (boolean unwritten : isUnwritten) {
@@ -186,7 +190,7 @@ final class QemuBreakpointSession implements Breakpoints.Session {
                 return Optional.empty();
             }
         }
-        if (emulated == null || selected < 0) {
+        if (emulated == null || selected < 0 || !hasRun) {
             return Optional.empty();
         }
         return Optional.of(emulated.read()).filter(read -> set.contains(read[selected].rip));

@@ -6,6 +6,7 @@ import dev.plumbline.machine.PhysicalAddress;
 import dev.plumbline.machine.PhysicalMemory;
 import dev.plumbline.machine.Translation;
 import dev.plumbline.machine.UnreadableMemoryException;
+import dev.plumbline.machine.VcpuRegisters;
 import dev.plumbline.machine.VirtualAddress;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,6 +36,11 @@ final class KernelPages {
         spaces.add(new AddressSpace(memory, new PhysicalAddress(cr3 & ~0xfffL & ~ISOLATED), levels));
     }
 
+    /// The same.
+    void add(VcpuRegisters registers) {
+        add(registers.cr3(), registers.cr4());
+    }
+
     /// Where an address lies; nowhere if it is not mapped.
     ///
     /// @throws GuestException if none of the page tables can be read
@@ -53,7 +59,8 @@ final class KernelPages {
             }
         }
         if (unread == spaces.size()) {
-            throw new GuestException("no vCPU's page tables can be read: " + unreadable.getMessage(), unreadable);
+            String why = unreadable == null ? "none has registers" : unreadable.getMessage();
+            throw new GuestException("no vCPU's page tables can be read: " + why, unreadable);
         }
         return Optional.empty();
     }

@@ -51,10 +51,11 @@ final class SetBreakpoints {
 
     /// Takes one out, if there is one.
     void remove(KernelPages pages, long address) throws GuestException {
-        BreakpointJournal.Entry entry = set.remove(address);
+        BreakpointJournal.Entry entry = set.get(address);
         if (entry != null) {
-            memory.displaced().remove(entry.place());
             restore(memory, pages, entry);
+            memory.displaced().remove(entry.place());
+            set.remove(address);
             journal.remove(entry);
         }
     }

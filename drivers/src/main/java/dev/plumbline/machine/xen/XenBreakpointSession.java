@@ -166,11 +166,15 @@ final class XenBreakpointSession implements Breakpoints.Session {
     }
 
     private void giveBack(VmEvent event) throws GuestException {
-        // One that was ours, or the guest's, and was taken out meanwhile is run anew.
-        if (event.isBreakpoint() && isInt3(event.place())) {
-            monitor.passOn(event.vcpu());
+        try {
+            // One that was ours, or the guest's, and was taken out meanwhile is run anew.
+            if (event.isBreakpoint() && isInt3(event.place())) {
+                monitor.passOn(event.vcpu());
+            }
+        } finally {
+            // Nobody else would: the vCPU would stand still for ever.
+            monitor.answer(event.runOn());
         }
-        monitor.answer(event.runOn());
     }
 
     private boolean isInt3(PhysicalAddress place) throws GuestException {
@@ -306,9 +310,10 @@ final class XenBreakpointSession implements Breakpoints.Session {
                 VmEvent event = come[vcpu];
                 if (event != null) {
                     all.add(event.cr3(), event.cr4());
+                } else if (others[vcpu] != null) {
+                    all.add(others[vcpu]);
                 } else {
-                    VcpuRegisters other = registersOfOther(vcpu);
-                    all.add(other.cr3(), other.cr4());
+                    registers.readIfUp(vcpu).ifPresent(all::add);
                 }
             }
             pages = all;
@@ -370,7 +375,9 @@ final class XenBreakpointSession implements Breakpoints.Session {
 
     private void letGo(boolean runsOn) throws GuestException {
         stop();
-        breakpoints.removeAll(pages());
+        if (breakpoints.count() > 0) {
+            breakpoints.removeAll(pages());
+        }
         for (int vcpu = 0; vcpu < come.length; vcpu++) {
             if (come[vcpu] != null) {
                 letRunOn(vcpu);

@@ -2,7 +2,6 @@ package dev.plumbline.machine.xen;
 
 import dev.plumbline.machine.Breakpoints;
 import dev.plumbline.machine.GuestException;
-import dev.plumbline.machine.VcpuRegisters;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -118,8 +117,7 @@ final class XenBreakpoints implements Breakpoints {
     private void restore(List<BreakpointJournal.Entry> entries) throws GuestException {
         KernelPages pages = new KernelPages(memory);
         for (int vcpu = 0; vcpu < domain.vcpuCount() && !entries.isEmpty(); vcpu++) {
-            VcpuRegisters read = registers.read(vcpu);
-            pages.add(read.cr3(), read.cr4());
+            registers.readIfUp(vcpu).ifPresent(pages::add);
         }
         for (BreakpointJournal.Entry entry : entries) {
             SetBreakpoints.restore(memory, pages, entry);

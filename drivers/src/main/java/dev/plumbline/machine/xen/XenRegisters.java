@@ -4,11 +4,13 @@ import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.GuestGoneException;
 import dev.plumbline.machine.Registers;
 import dev.plumbline.machine.VcpuRegisters;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
+import java.util.Optional;
 
 /// Registers as Xen saves them (`struct hvm_hw_cpu`, public/arch-x86/hvm/save.h, 1032 bytes): after 512 bytes of FPU
 /// state u64@512 rax, rbx, rcx, rdx, rbp, rsi, rdi, rsp, r8 to r15, rip, rflags, cr0, cr2, cr3, cr4; u64@832 base of
@@ -56,6 +58,17 @@ final class XenRegisters implements Registers {
                 throw domain.explained(e);
             }
             return of(state);
+        }
+    }
+
+    /// The same, of a vCPU that is not down: of one that is Xen has none.
+    Optional<VcpuRegisters> readIfUp(int vcpu) throws GuestException {
+        try {
+            return Optional.of(read(vcpu));
+        } catch (GuestGoneException e) {
+            throw e;
+        } catch (GuestException _) {
+            return Optional.empty();
         }
     }
 
