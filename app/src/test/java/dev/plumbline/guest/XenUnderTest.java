@@ -124,7 +124,8 @@ record XenUnderTest(XenHost host, Map<String, DomainUnderTest> domains) implemen
 
     /// Waits until nobody is left to clean up after a run.
     void awaitGuards() throws IOException {
-        host.dom0().execChecked("while " + GUARDS + " > /dev/null; do usleep 50000; done");
+        // A process that ends while it is looked at is an error for grep, whatever it has found.
+        host.dom0().execChecked("while [ -n \"$(" + GUARDS + ")\" ]; do usleep 50000; done");
     }
 
     /// Puts a file into dom0.
