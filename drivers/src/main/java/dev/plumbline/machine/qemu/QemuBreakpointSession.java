@@ -180,8 +180,7 @@ final class QemuBreakpointSession implements Breakpoints.Session {
         return Arrays.stream(states).map(VcpuState::copy).toArray(VcpuState[]::new);
     }
 
-    /// Where a vCPU has come to a breakpoint: elsewhere nobody waits for it, and before the guest has run there is
-    /// nothing
+    /// Where a vCPU has come to a breakpoint: elsewhere nobody waits for it. Before the guest has run there is nothing
     /// to compare with but what it was found by.
     private Optional<VcpuState[]> readEmulated() throws GuestException {
         checkHeld();
@@ -196,16 +195,13 @@ final class QemuBreakpointSession implements Breakpoints.Session {
         return Optional.of(emulated.read()).filter(read -> set.contains(read[selected].rip));
     }
 
-    /// Has vCPUs that have come to a breakpoint read in QEMU's own memory, if they are found there.
-    ///
-    /// @param memory of a QEMU that translates
-    void readIn(QemuMemory memory) throws GuestException {
-        emulated = EmulatedVcpus.find(memory.process(), memory.heap(), readThroughStub())
-                .orElse(null);
+    /// Has vCPUs that have come to a breakpoint read there, once it has been compared with what the stub says.
+    void readIn(EmulatedVcpus vcpus) {
+        emulated = vcpus;
     }
 
-    /// What a stop has selected is read last, so that it is selected when it is written.
-    private List<StubRegisters> readThroughStub() throws GuestException {
+    /// What the stub says. What a stop has selected is read last, so that it is selected when it is written.
+    List<StubRegisters> readThroughStub() throws GuestException {
         List<String> writes = writes();
         List<String> packets = new ArrayList<>(writes);
         int last = Math.max(0, selected);

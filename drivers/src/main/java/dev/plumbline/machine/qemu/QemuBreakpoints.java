@@ -4,6 +4,7 @@ import dev.plumbline.machine.Breakpoints;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.VcpuRegisters;
 import dev.plumbline.machine.VcpuState;
+import java.util.List;
 
 /// Breakpoints of QEMU's debug stub.
 final class QemuBreakpoints implements Breakpoints {
@@ -46,9 +47,10 @@ final class QemuBreakpoints implements Breakpoints {
         try {
             stub.gdb().removeAllBreakpoints(threads);
             QemuBreakpointSession opened = new QemuBreakpointSession(qmp, stub, threads, pausedByOthers);
-            check(opened.read()[0]);
+            List<StubRegisters> told = opened.readThroughStub();
+            check(told.getFirst().state());
             if (translating) {
-                opened.readIn(memory);
+                EmulatedVcpus.find(memory.process(), memory.heap(), told).ifPresent(opened::readIn);
             }
             return opened;
         } catch (GuestException e) {
