@@ -9,8 +9,10 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.SequencedMap;
+import java.util.Set;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,6 +36,9 @@ import picocli.CommandLine.Spec;
                     + " the guest command's."
         })
 public final class Plumbline implements Runnable {
+    /// What asks for nothing but the version.
+    private static final Set<List<String>> VERSION = Set.of(List.of("--version"), List.of("-V"));
+
     @Spec
     private CommandSpec spec;
 
@@ -78,10 +83,10 @@ public final class Plumbline implements Runnable {
         CommandLine line = new CommandLine(new Plumbline());
         SequencedMap<String, Class<?>> commands = commands();
         Class<?> wanted = arguments.length == 0 ? null : commands.get(arguments[0]);
-        if (wanted == null) {
-            commands.forEach(line::addSubcommand);
-        } else {
+        if (wanted != null) {
             line.addSubcommand(arguments[0], wanted);
+        } else if (!VERSION.contains(List.of(arguments))) {
+            commands.forEach(line::addSubcommand);
         }
         return line;
     }

@@ -42,6 +42,7 @@ public final class Rehearsal {
         loadProgram();
         PrintWriter nowhere = new PrintWriter(OutputStream.nullOutputStream());
         Plumbline.run("vms", "--json");
+        Plumbline.run("vms");
         Plumbline.run("callgraph", "--help");
         Plumbline.run("inspect", "qmp:/nonexistent");
         Plumbline.run("trace", "xen:nonexistent");
@@ -52,6 +53,8 @@ public final class Rehearsal {
             report.print(nowhere, 3);
             Json.print(nowhere, report.json());
         }
+        // As every command ends: it takes classes.
+        System.exit(0);
     }
 
     // Most of them a rehearsal without a guest never comes to. Those of libraries are left to be loaded as they are

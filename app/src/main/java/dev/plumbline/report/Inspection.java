@@ -12,6 +12,7 @@ import dev.plumbline.kernel.Task;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Hypervisor;
 import dev.plumbline.machine.Machine;
+import dev.plumbline.machine.Registers;
 import dev.plumbline.machine.VcpuRegisters;
 import java.util.List;
 import java.util.Optional;
@@ -22,7 +23,7 @@ import java.util.Optional;
 /// @param hypervisor what runs it; empty for a dump
 /// @param identity version and build
 /// @param image where the kernel lies
-/// @param vcpu the registers of its first vCPU
+/// @param vcpu the registers of its first vCPU that is not down
 /// @param vcpuCount how many vCPUs the machine has
 /// @param onlineCpuCount how many of them the kernel uses
 /// @param modules the loaded modules
@@ -62,7 +63,7 @@ public record Inspection(
                 hypervisor(kernel.machine()),
                 kernel.identity(),
                 kernel.image(),
-                kernel.machine().registers().read(0),
+                runningVcpu(kernel.machine().registers()),
                 kernel.machine().registers().vcpuCount(),
                 onlineCount,
                 loaded.modules(),
@@ -78,6 +79,14 @@ public record Inspection(
     private static Optional<Hypervisor.Description> hypervisor(Machine machine) throws GuestException {
         Optional<Hypervisor> hypervisor = machine.capability(Hypervisor.class);
         return hypervisor.isPresent() ? Optional.of(hypervisor.get().describe()) : Optional.empty();
+    }
+
+    private static VcpuRegisters runningVcpu(Registers registers) throws GuestException {
+        VcpuRegisters read = registers.read(0);
+        for (int vcpu = 1; vcpu < registers.vcpuCount() && !read.pagingEnabled(); vcpu++) {
+            read = registers.read(vcpu);
+        }
+        return read;
     }
 
     /// What goes with one set of modules. It alone is read again if that set changes meanwhile: a guest may load and

@@ -28,6 +28,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 class BreakpointsGuestTest {
     private static final long SEED = 20_261_126;
     private static final int CALLS = 60;
+    private static final Duration A_BUSY_HOST = Duration.ofSeconds(90);
     private static final int KILLS = 8;
     private static final long LATEST_KILL_MILLIS = 1500;
     private static final Duration A_WHILE = Duration.ofMillis(20);
@@ -49,29 +50,40 @@ class BreakpointsGuestTest {
     }
 
     private static void everyCallIsAHit(GuestUnderTest guest, int cpus, long rare, long frequent) throws Exception {
-        String loop = "syscall-loop " + CALLS;
-        String loops = (loop + " & ").repeat(cpus) + "wait";
         try (Machine machine = QemuMachine.attach(guest.guest().qmpSocket());
                 QmpClient other = guest.monitor();
                 Session session =
                         machine.capability(Breakpoints.class).orElseThrow().open()) {
             session.insert(rare, frequent);
             session.resume();
-            int byTheShell = hits(guest, session, null, false, ":", rare, frequent)[0];
-            int[] written = hits(guest, session, null, false, loops, rare, frequent);
-            int[] stepped = hits(guest, session, null, true, loop, rare, frequent);
-            int[] disturbed = hits(guest, session, other, false, loops, rare, frequent);
-            session.stop();
-            session.remove(frequent);
-            session.resume();
-            int[] less = hits(guest, session, null, true, loops, rare);
-            assertThat(written[0]).as("calls").isEqualTo(cpus * CALLS + byTheShell);
-            assertThat(stepped[0]).as("calls, by steps").isEqualTo(CALLS + byTheShell);
-            assertThat(disturbed[0]).as("calls, with pauses").isEqualTo(cpus * CALLS + byTheShell);
-            assertThat(less[0]).as("calls of one function").isEqualTo(cpus * CALLS + byTheShell);
-            assertThat(written[1]).as("calls of the other").isGreaterThanOrEqualTo(cpus * CALLS);
-            assertThat(stepped[1]).as("calls of the other").isGreaterThanOrEqualTo(CALLS);
+            try {
+                everyCallIsAHit(guest, session, other, cpus, rare, frequent);
+            } catch (GuestException e) {
+                throw new AssertionError(
+                        "QEMU says " + other.execute("query-status") + "\n" + other.monitor("info registers -a"), e);
+            }
         }
+    }
+
+    private static void everyCallIsAHit(
+            GuestUnderTest guest, Session session, QmpClient other, int cpus, long rare, long frequent)
+            throws Exception {
+        String loop = "syscall-loop " + CALLS;
+        String loops = (loop + " & ").repeat(cpus) + "wait";
+        int byTheShell = hits(guest, session, null, false, ":", rare, frequent)[0];
+        int[] written = hits(guest, session, null, false, loops, rare, frequent);
+        int[] stepped = hits(guest, session, null, true, loop, rare, frequent);
+        int[] disturbed = hits(guest, session, other, false, loops, rare, frequent);
+        session.stop();
+        session.remove(frequent);
+        session.resume();
+        int[] less = hits(guest, session, null, true, loops, rare);
+        assertThat(written[0]).as("calls").isEqualTo(cpus * CALLS + byTheShell);
+        assertThat(stepped[0]).as("calls, by steps").isEqualTo(CALLS + byTheShell);
+        assertThat(disturbed[0]).as("calls, with pauses").isEqualTo(cpus * CALLS + byTheShell);
+        assertThat(less[0]).as("calls of one function").isEqualTo(cpus * CALLS + byTheShell);
+        assertThat(written[1]).as("calls of the other").isGreaterThanOrEqualTo(cpus * CALLS);
+        assertThat(stepped[1]).as("calls of the other").isGreaterThanOrEqualTo(CALLS);
     }
 
     /// @param other pauses the guest for a moment again and again, if it is not null
@@ -80,7 +92,9 @@ class BreakpointsGuestTest {
             throws Exception {
         int[] hits = new int[sites.length];
         int untilPause = HITS_BETWEEN_PAUSES;
-        try (RunningCommand running = guest.guest().start(command)) {
+        try (RunningCommand running = guest.guest()
+                .withLimits(ExecLimits.DEFAULT.withSilence(A_BUSY_HOST))
+                .start(command)) {
             while (running.running()) {
                 if (other != null && --untilPause == 0) {
                     untilPause = HITS_BETWEEN_PAUSES;
@@ -130,8 +144,14 @@ class BreakpointsGuestTest {
     }
 
     private static void assertRunsFreely(GuestUnderTest guest) throws GuestException {
-        guest.guest().execChecked("syscall-loop 50 & syscall-loop 50 & wait");
         try (QmpClient monitor = guest.monitor()) {
+            try {
+                guest.guest()
+                        .withLimits(ExecLimits.DEFAULT.withSilence(A_BUSY_HOST))
+                        .execChecked("syscall-loop 50 & syscall-loop 50 & wait");
+            } catch (GuestException e) {
+                throw new AssertionError("QEMU says " + monitor.execute("query-status"), e);
+            }
             assertThat(monitor.execute("query-status").get("running").isTrue()).isTrue();
             assertThat(monitor.execute("query-chardev").elements())
                     .noneMatch(device -> device.get("label").text().equals("gdb"));

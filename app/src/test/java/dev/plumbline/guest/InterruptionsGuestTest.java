@@ -46,11 +46,16 @@ class InterruptionsGuestTest {
         private final Set<String> lastOfExit = new TreeSet<>();
         private final Set<String> ended = new TreeSet<>();
         private final Set<String> firstOfTasks = new TreeSet<>();
+        private final Set<String> beganUnseen = new TreeSet<>();
 
         @Override
         public void flow(Flow flow) {
             Set<String> seen = functions.computeIfAbsent(flow.kind(), _ -> new TreeSet<>());
-            boolean isProgram = flow.task().comm().equals(PROGRAM) && flow.isWhole();
+            boolean isOfProgram = flow.task().comm().equals(PROGRAM);
+            if (isOfProgram && flow.kind() == FlowKind.NEW_TASK && !flow.isWhole()) {
+                beganUnseen.add(names.function(flow, 0) + " of " + flow.task());
+            }
+            boolean isProgram = isOfProgram && flow.isWhole();
             for (int call = 0; call < flow.callCount(); call++) {
                 String function = names.function(flow, call);
                 seen.add(function);
@@ -90,7 +95,7 @@ class InterruptionsGuestTest {
                 GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(cpus))) {
             Watch watch = new Watch();
             Thread nmis = Thread.ofVirtual().start(() -> inject(guest));
-            new ProbedGuest(guest, directory).run(PROGRAM + " 20", watch);
+            ProbedGuest.Outcome outcome = new ProbedGuest(guest, directory).run(PROGRAM + " 20", watch);
             nmis.interrupt();
             nmis.join();
             assertThat(watch.misplaced).isEmpty();
@@ -101,6 +106,9 @@ class InterruptionsGuestTest {
             assertThat(watch.firstOfTasks)
                     .isSubsetOf("ret_from_fork", "schedule_tail")
                     .hasSize(1);
+            if (outcome.lost() == 0) {
+                assertThat(watch.beganUnseen).isEmpty();
+            }
             assertThat(watch.ended).contains("execve", "exit_group", "rt_sigreturn", "clone", "wait4");
             assertThat(watch.lastOfExit).contains("do_exit", "do_task_dead");
         }

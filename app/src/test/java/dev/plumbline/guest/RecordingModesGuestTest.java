@@ -36,6 +36,9 @@ class RecordingModesGuestTest {
     /// The wait ends after so many ticks of the time stamp counter, of whichever speed: half a second at 2 GHz.
     private static final long WAITED_FOR_NANOS = 200_000_000;
 
+    /// A guest gets its share of a busy host.
+    private static final int MOST_SECONDS = 30;
+
     private static final int MOST_ATTEMPTS = 3;
 
     @TempDir
@@ -82,14 +85,12 @@ class RecordingModesGuestTest {
             LinuxKernel kernel = LinuxKernel.open(machine);
             Told told = new Told();
             try (InlineEngine engine = arm(kernel, RecordingMode.EDGE)) {
-                poll(engine, told, 3_000);
-                long known = told.edges.size();
-                long repeated = repeated(told);
-                poll(engine, told, 1_000);
-                assertThat(told.edges.size() - known)
-                        .as("new in the last second")
-                        .isLessThan(known / 4);
-                assertThat(repeated(told) - repeated).isLessThan(known / 10);
+                int seconds = 0;
+                while (!isKnown(engine, told)) {
+                    assertThat(++seconds)
+                            .as("seconds in which much was told that is known, or new")
+                            .isLessThan(MOST_SECONDS);
+                }
                 finish(engine, told);
             }
             assertThat(told.lost).isZero();
@@ -105,6 +106,14 @@ class RecordingModesGuestTest {
             assertThat(told.systemCalls).contains(-2, -3).allMatch(call -> call >= -4 && call < 600);
             assertThat(guest.guest().execChecked("echo alive").strip()).isEqualTo("alive");
         }
+    }
+
+    /// Whether in a second little was new, and little told again.
+    private static boolean isKnown(InlineEngine engine, Told told) throws Exception {
+        long known = told.edges.size();
+        long repeated = repeated(told);
+        poll(engine, told, 1_000);
+        return told.edges.size() - known < known / 4 && repeated(told) - repeated < known / 10;
     }
 
     private static long repeated(Told told) {

@@ -9,6 +9,7 @@ import java.util.Set;
 final class SlowPaths {
     private static final String SLAB = "how full the slab allocator's lists for this CPU are";
     private static final String PAGES = "how full the page allocator's lists for this CPU are";
+    private static final String PER_CPU = "where the per-CPU allocator has room";
     private static final String BATCH = "how many pages wait for the LRU lists on this CPU";
     private static final String LOAD = "what else is runnable, and how long everything took";
 
@@ -37,6 +38,10 @@ final class SlowPaths {
             Map.entry("try_to_wake_up", LOAD),
             Map.entry("__cond_resched", LOAD),
             Map.entry("task_sched_runtime", LOAD),
+            Map.entry("pcpu_find_block_fit", PER_CPU),
+            Map.entry("pcpu_alloc_area", PER_CPU),
+            Map.entry("pcpu_free_area", PER_CPU),
+            Map.entry("pcpu_block_update_hint_alloc", PER_CPU),
             Map.entry("touch_atime", "whether a tick has passed between the last change of the file and now"),
             Map.entry("file_update_time", "whether a tick has passed between the last change of the file and now"),
             Map.entry("task_work_add", "whether the task already has something to do on its way to user mode"));

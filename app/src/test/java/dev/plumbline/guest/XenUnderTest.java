@@ -39,6 +39,10 @@ record XenUnderTest(XenHost host, Map<String, DomainUnderTest> domains) implemen
     /// Prints which processes in dom0 are there to clean up after runs.
     static final String GUARDS = "grep -ls -- '[-]-after-kill' /proc/[0-9]*/cmdline";
 
+    /// Prints which journals have something in them.
+    private static final String JOURNALS =
+            "find /var/lib/plumbline /run/plumbline -name 'journal-*'" + " -o -name 'breakpoints-*' -size +0 || true";
+
     /// Learning and monitoring take as much as they are allowed to by the launcher.
     private static final int DOM0_MIB = 1280;
 
@@ -80,9 +84,13 @@ record XenUnderTest(XenHost host, Map<String, DomainUnderTest> domains) implemen
 
     /// Starts a domain.
     DomainUnderTest start(String name, GuestKernel kernel, int cpus) throws IOException {
-        XenDomain domain =
-                host.start(name, DomainOptions.DEFAULT.withKernel(kernel).withCpus(cpus));
-        DomainUnderTest started = new DomainUnderTest(domain, kernel, cpus, new GuestSays(domain));
+        return start(name, DomainOptions.DEFAULT.withKernel(kernel).withCpus(cpus));
+    }
+
+    /// The same.
+    DomainUnderTest start(String name, DomainOptions options) throws IOException {
+        XenDomain domain = host.start(name, options);
+        DomainUnderTest started = new DomainUnderTest(domain, options.kernel(), options.cpus(), new GuestSays(domain));
         domains.put(name, started);
         return started;
     }
@@ -120,6 +128,22 @@ record XenUnderTest(XenHost host, Map<String, DomainUnderTest> domains) implemen
     /// Starts Plumbline in dom0, as its user would.
     Dom0Command startLaunched(String... arguments) throws IOException {
         return Dom0Command.start(host.dom0(), PROGRAM, arguments);
+    }
+
+    /// Waits until a run writes down what it is about to change in a domain.
+    void awaitJournal(Dom0Command run) throws IOException, InterruptedException {
+        while (host.dom0().execChecked(JOURNALS).isEmpty()) {
+            assertThat(run.running().running()).as(run.running().stderrSoFar()).isTrue();
+            Thread.sleep(20);
+        }
+    }
+
+    /// Kills the process that commands run in, whatever it does just now.
+    ///
+    /// @param guards whether who is there to clean up is killed first
+    void kill(boolean guards) throws IOException {
+        String all = guards ? "$(" + GUARDS + " | cut -d / -f 3) " : "";
+        host.dom0().execChecked("kill -9 " + all + "$(cat /tmp/commands/process)");
     }
 
     /// Waits until nobody is left to clean up after a run.

@@ -102,9 +102,20 @@ final class CallStack {
         return caller == CallGraph.NONE || code.isSeen(caller) ? count : belowUnseen(code, caller, count);
     }
 
+    /// Whether one of the outer calls is of this function.
+    ///
+    /// @param outer how many of them there are
+    boolean isOpen(int function, int outer) {
+        return callsOf(function, Math.min(outer, count)) != 0;
+    }
+
     /// How many of the open calls are still open when the caller calls; 0 if it is none of them.
     int callsOf(int caller) {
-        int frame = count;
+        return callsOf(caller, count);
+    }
+
+    private int callsOf(int caller, int outer) {
+        int frame = outer;
         while (frame > 0 && functions[frame - 1] != caller) {
             frame--;
         }

@@ -8,6 +8,8 @@ final class CpuState {
     final int number;
     TaskState task;
     long timeStampCounter;
+    /// Whether what runs on the other stacks may have begun unseen, since events were lost.
+    boolean mayMissBeginning;
     private final CallStack[] sides = new CallStack[MOST_SIDES];
     private final long[] tops = new long[MOST_SIDES];
     private int sideCount;
@@ -54,11 +56,13 @@ final class CpuState {
     /// Takes the innermost one off; its flows are closed.
     void closeSide() {
         sides[--sideCount].clear();
+        mayMissBeginning &= sideCount != 0;
     }
 
     void markIncomplete() {
+        mayMissBeginning = true;
         if (task != null) {
-            task.stack.markIncomplete();
+            task.markIncomplete();
         }
         for (int side = 0; side < sideCount; side++) {
             sides[side].markIncomplete();

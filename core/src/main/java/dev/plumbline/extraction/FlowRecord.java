@@ -12,7 +12,7 @@ final class FlowRecord implements Flow {
 
     private static final int FLAG_BITS = 2;
     // What the processor pushes when it is interrupted, struct pt_regs, lies between two entries on one stack.
-    private static final int ENTRY_BYTES = 168;
+    static final int ENTRY_BYTES = 168;
 
     private final FlowRoom room;
     private long[] sites = new long[FlowRoom.FIRST_CALLS];

@@ -137,7 +137,7 @@ final class FlowTracker implements CallEventSink {
         if (task == null) {
             task = newTask(address);
         } else if (task.lossesKnown != losses) {
-            task.stack.markIncomplete();
+            task.markIncomplete();
         }
         task.lossesKnown = losses;
         task.lastOrder = order;
@@ -150,6 +150,7 @@ final class FlowTracker implements CallEventSink {
         }
         TaskState created = new TaskState(address, identities);
         created.lossesAtLookUp = losses;
+        created.mayMissBeginning = losses != 0;
         tasks.add(created);
         return created;
     }
@@ -243,6 +244,7 @@ final class FlowTracker implements CallEventSink {
     // function called through a pointer runs the thread; what that function calls are flows of their own, since it
     // does not return.
     private void start(CallStack stack, int remaining) {
+        endFinished(stack, remaining);
         boolean isThreadStart = Origin.isIndirect(origin);
         boolean isBelow = stack.flow != null && remaining > stack.base && code.isSeen(Origin.caller(origin));
         boolean isNew = stack.flow == null
@@ -354,13 +356,22 @@ final class FlowTracker implements CallEventSink {
         FlowRecord flow = room.take();
         flow.begin(kind, systemCall, cpu.number, cpu.timeStampCounter, order);
         flow.entered(Origin.caller(origin), stackPointer);
-        if (kind == FlowKind.OTHER && code.isSeen(Origin.caller(origin))) {
-            // The caller was entered before anybody looked.
+        boolean isAfterLoss = stack == task.stack ? task.mayMissBeginning : cpu.mayMissBeginning;
+        if (FlowBeginning.isMissed(code, kind, stack, base, origin, function)
+                || isAfterLoss && !FlowBeginning.isCertain(kind, stack, base, origin)) {
             flow.markIncomplete();
+        }
+        boolean mayStandBelow = isInterruption(kind) && task.mayStandBelow(stackPointer + Origin.frameBytes(origin));
+        if (stack == task.stack && !mayStandBelow) {
+            task.mayMissBeginning = false;
         }
         // What jumped to its first function, if anything did, is not in the flow.
         stack.jump = TailJumps.NONE;
         stack.open(flow, base);
+    }
+
+    private static boolean isInterruption(FlowKind kind) {
+        return kind == FlowKind.INTERRUPT || kind == FlowKind.EXCEPTION;
     }
 
     private void add(CallStack stack, int depth) {

@@ -22,6 +22,8 @@ final class TaskState {
     long lossesAtLookUp;
     /// The number of the last event at which it began or stopped to run.
     long lastOrder;
+    /// Whether what is under way, or begins next, may have begun unseen, since events were lost.
+    boolean mayMissBeginning;
     /// Whether it has made its last call.
     boolean isDead;
 
@@ -60,6 +62,18 @@ final class TaskState {
     /// Its name may have changed, or it is another task at the same address.
     void forgetIdentity() {
         isStale = true;
+    }
+
+    /// Whether something that was interrupted can stand on its stack below an interruption. There is no room for it
+    /// where the interruption came from user mode.
+    boolean mayStandBelow(long stackPointer) {
+        return stackBase + STACK_BYTES - stackPointer > 2 * FlowRecord.ENTRY_BYTES;
+    }
+
+    /// Events of it were lost.
+    void markIncomplete() {
+        mayMissBeginning = true;
+        stack.markIncomplete();
     }
 
     TaskIdentity identity() {

@@ -96,7 +96,7 @@ final class KernelImageFinder {
             if (registers.pagingEnabled()) {
                 addView(registers.cr3() & ~ISOLATION_BIT, registers);
                 addView(registers.cr3(), registers);
-            } else {
+            } else if (seen.isEmpty()) {
                 reason = "vCPU " + vcpu + " has 64-bit paging off, so firmware or a boot loader is running";
             }
             vcpu++;

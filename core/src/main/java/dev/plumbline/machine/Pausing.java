@@ -15,6 +15,17 @@ public interface Pausing {
     /// @throws GuestException as in [#pause()]
     boolean running() throws GuestException;
 
+    /// Makes sure that they run.
+    ///
+    /// @param guest what it is called in a message
+    /// @throws GuestException if they do not, or as in [#pause()]
+    default void verifyRunning(String guest) throws GuestException {
+        if (!running()) {
+            throw new GuestException(guest + " is paused: let it run on (plumbline detach does, after a run that was"
+                    + " killed) and try again");
+        }
+    }
+
     /// Lets the guest run on whoever has paused it: for the pause that a killed run left.
     ///
     /// @throws GuestGoneException if the guest has ended

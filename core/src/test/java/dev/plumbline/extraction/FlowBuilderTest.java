@@ -322,6 +322,65 @@ class FlowBuilderTest {
     }
 
     @Test
+    void whatBeginsAfterLossMayMissItsBeginning() {
+        event(KERNEL_TASK, "schedule_tail", "ret_from_fork", 0, KERNEL_STACK_TOP - 100);
+        event(KERNEL_TASK, "worker", "kthread", 1, KERNEL_STACK_TOP - 200);
+        event(KERNEL_TASK, "irq_enter", "sysvec_timer", 0, IRQ_STACK_TOP);
+        event(KERNEL_TASK, "work", "worker", 0, KERNEL_STACK_TOP - 300);
+        builder.lost(0, 5);
+        event(KERNEL_TASK, "irq_exit", "sysvec_timer", 2, IRQ_STACK_TOP);
+        event(KERNEL_TASK, "c", "work", 0, KERNEL_STACK_TOP - 400);
+        event(KERNEL_TASK, "irq_enter", "sysvec_timer", 0, IRQ_STACK_TOP);
+        event(KERNEL_TASK, "rest", "worker", 1, KERNEL_STACK_TOP - 300);
+        builder.finish();
+        assertThat(flows.all)
+                .containsExactly(
+                        "NEW_TASK: schedule_tail( *worker )",
+                        "INTERRUPT: irq_enter",
+                        "INTERRUPT in part: irq_exit",
+                        "INTERRUPT: irq_enter",
+                        "KERNEL_THREAD in part: work( c )",
+                        "KERNEL_THREAD: rest");
+    }
+
+    @Test
+    void whatWasUnderWayAtALossIsInPartThoughItWasInterruptedFirst() {
+        event(KERNEL_TASK, "schedule_tail", "ret_from_fork", 0, KERNEL_STACK_TOP - 100);
+        event(KERNEL_TASK, "worker", "kthread", 1, KERNEL_STACK_TOP - 200);
+        builder.lost(0, 5);
+        event(KERNEL_TASK, "nmi_handler", "exc_nmi", 0, NMI_STACK_TOP);
+        event(KERNEL_TASK, "c", "softirq", 0, IRQ_STACK_TOP - 200);
+        event(KERNEL_TASK, "fault", "exc_page_fault", 0, KERNEL_STACK_TOP - 700);
+        event(KERNEL_TASK, "c", "work", 0, KERNEL_STACK_TOP - 400);
+        event(KERNEL_TASK, "nmi_handler", "exc_nmi", 0, NMI_STACK_TOP);
+        event(KERNEL_TASK, "c", "work", 0, KERNEL_STACK_TOP - 400);
+        event(KERNEL_TASK, "rest", "worker", 1, KERNEL_STACK_TOP - 300);
+        builder.finish();
+        assertThat(flows.all)
+                .containsExactly(
+                        "NEW_TASK: schedule_tail( *worker )",
+                        "INTERRUPT in part: c",
+                        "INTERRUPT in part: nmi_handler",
+                        "EXCEPTION in part: fault",
+                        "INTERRUPT: nmi_handler",
+                        "KERNEL_THREAD in part: c",
+                        "KERNEL_THREAD in part: c",
+                        "KERNEL_THREAD: rest");
+    }
+
+    @Test
+    void whatComesFromUserModeAfterALossMissesItsBeginningOnce() {
+        event("__x64_sys_open", "do_syscall_64", 0, 200);
+        builder.lost(0, 5);
+        event("exit_work", "irqentry_exit_to_user_mode", 0, 200);
+        builder.lost(0, 5);
+        event("fault", "exc_page_fault", 0, 240);
+        event("fault", "exc_page_fault", 0, 240);
+        builder.finish();
+        assertThat(flows.all).containsSubsequence("EXCEPTION in part: fault", "EXCEPTION: fault");
+    }
+
+    @Test
     void whatWasUnderWayWhenTracingBeganIsInPart() {
         event("c", "b", 0, 900);
         event("c", "a", 1, 700);

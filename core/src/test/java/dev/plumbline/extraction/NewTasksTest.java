@@ -29,7 +29,10 @@ class NewTasksTest {
                 .function("lock")
                 .function("unlock")
                 .function("exit_work")
-                .function("kthread", call("lock"), indirect())
+                .function("kthread", call("lock"), indirect(), call("thread_exit"))
+                .function("thread_exit", call("lock"))
+                .function("exc_page_fault", call("fault"))
+                .function("fault")
                 .function("worker", call("work"))
                 .function("work")
                 .build();
@@ -74,6 +77,76 @@ class NewTasksTest {
         builder.finish();
         String first = "NEW_TASK: ret_from_fork( schedule_tail( finish >calculate( lock >unlock ) ) exit_work )";
         assertThat(flows.all).containsExactly(first, first, "open: __x64_sys_open");
+    }
+
+    @Test
+    void oneWhoseFirstEventsWereLostIsInPart() throws Exception {
+        kernel.withEntry("ret_from_fork");
+        build();
+        builder.lost(0, 2);
+        event("schedule_tail", "ret_from_fork", 0, 100);
+        event("finish", "schedule_tail", 0, 200);
+        event("__x64_sys_open", "do_syscall_64", 0, 200);
+        builder.lost(0, 2);
+        event("ret_from_fork", "ret_from_fork_asm", 0, 50);
+        event("schedule_tail", "ret_from_fork", 0, 100);
+        builder.finish();
+        assertThat(flows.all)
+                .containsExactly(
+                        "NEW_TASK in part: schedule_tail( finish )",
+                        "open in part: __x64_sys_open",
+                        "NEW_TASK: ret_from_fork( schedule_tail )");
+    }
+
+    @Test
+    void oneThatBeginsWithAFunctionThatIsOnlyJumpedToIsInPart() throws Exception {
+        build();
+        event("calculate", "ret_from_fork", 0, 100);
+        event("lock", "calculate", 0, 200);
+        builder.finish();
+        assertThat(flows.all).containsExactly("NEW_TASK in part: calculate( lock )");
+    }
+
+    @Test
+    void aKernelThreadWhoseFirstEventsWereLostIsInPart() throws Exception {
+        build();
+        builder.lost(0, 2);
+        event("kthread", "ret_from_fork", 1, 100);
+        event("lock", "kthread", 0, 200);
+        builder.finish();
+        assertThat(flows.all).containsExactly("NEW_TASK in part: *kthread( lock )");
+    }
+
+    @Test
+    void anInterruptionBetweenItsCallsDoesNotEndIt() throws Exception {
+        kernel.withEntry("ret_from_fork");
+        build();
+        event("ret_from_fork", "ret_from_fork_asm", 0, 50);
+        event("schedule_tail", "ret_from_fork", 0, 100);
+        event("fault", "exc_page_fault", 0, 500);
+        event("kthread", "ret_from_fork", 1, 100);
+        event("lock", "kthread", 0, 200);
+        event("fault", "exc_page_fault", 0, 600);
+        event("worker", "kthread", 1, 200);
+        builder.finish();
+        assertThat(flows.all)
+                .containsExactly(
+                        "EXCEPTION: fault",
+                        "EXCEPTION: fault",
+                        "NEW_TASK: ret_from_fork( schedule_tail *kthread( lock *worker ) )");
+    }
+
+    @Test
+    void theEndOfAKernelThreadMissesNothing() throws Exception {
+        build();
+        event("schedule_tail", "ret_from_fork", 0, 100);
+        event("kthread", "ret_from_fork", 1, 100);
+        event("worker", "kthread", 1, 200);
+        event("work", "worker", 0, 300);
+        event("thread_exit", "kthread", 2, 200);
+        event("lock", "thread_exit", 0, 300);
+        builder.finish();
+        assertThat(flows.all.getLast()).isEqualTo("NEW_TASK: thread_exit( lock )");
     }
 
     @Test

@@ -83,6 +83,16 @@ class LinuxKernelTest {
     }
 
     @Test
+    void aVcpuThatIsDownDoesNotHideWhatAnotherShows() {
+        RamMachine machine = linux.withoutKallsyms().machine();
+        machine.vcpus(List.of(machine.read(0), linux.registers(0, false)));
+
+        assertThatThrownBy(() -> LinuxKernel.open(machine))
+                .isInstanceOf(NotLinuxException.class)
+                .hasMessageContaining("has no kallsyms");
+    }
+
+    @Test
     void oneVcpuInTheKernelIsEnough() throws GuestException {
         RamMachine machine = linux.machine();
         machine.vcpus(List.of(linux.registers(0, false), linux.registers(0x5000, true), machine.read(0)));

@@ -65,19 +65,7 @@ public final class XenDomain implements GuestShell, AutoCloseable {
         }
         String awaited = "until id=$(xl domid %s 2> /dev/null) && [ $id != %d ]; do usleep 50000; done";
         dom0.withLimits(ExecLimits.DEFAULT.withTotal(BOOT_LIMIT)).execChecked(awaited.formatted(name, before));
-        long start = System.nanoTime();
-        while (true) {
-            try {
-                awaitAgent();
-                return;
-            } catch (GuestException e) {
-                // As long as its network interface changes, connections end early.
-                if (System.nanoTime() - start > BOOT_LIMIT.toNanos()) {
-                    throw e;
-                }
-                Pauses.millis(50);
-            }
-        }
+        awaitAgent();
     }
 
     @Override
@@ -102,18 +90,32 @@ public final class XenDomain implements GuestShell, AutoCloseable {
                 .formatted(Math.max(1, limits.silence().toSeconds()), name, command.replace("'", "'\\''"));
     }
 
-    private static void check(int status, String lastError) throws GuestException {
+    private void check(int status, String lastError) throws GuestException {
         if (lastError.startsWith(FAILURE) && status == GONE) {
-            throw new GuestGoneException(lastError.substring(FAILURE.length()));
+            throw new GuestGoneException(lastError.substring(FAILURE.length()) + panic());
         }
         if (lastError.startsWith(FAILURE) && status == FAILED) {
             throw new GuestException(lastError.substring(FAILURE.length()));
         }
     }
 
+    /// Waits until commands can be run.
     void awaitAgent() throws GuestException {
-        ExecResult result = dom0.exec("exec domain-exec -w %d %s true".formatted(BOOT_LIMIT.toSeconds(), name));
-        check(result.status(), result.stderrText().strip());
+        long start = System.nanoTime();
+        while (true) {
+            ExecResult result = dom0.exec("exec domain-exec -w %d %s true".formatted(BOOT_LIMIT.toSeconds(), name));
+            try {
+                check(result.status(), result.stderrText().strip());
+                return;
+            } catch (GuestException e) {
+                // As long as its network interface changes, connections end early.
+                boolean isThere = dom0.exec("xl domid " + name).status() == 0;
+                if (!isThere || System.nanoTime() - start > BOOT_LIMIT.toNanos()) {
+                    throw e;
+                }
+                Pauses.millis(50);
+            }
+        }
     }
 
     /// What the domain's kernel wrote to its console.
@@ -124,12 +126,21 @@ public final class XenDomain implements GuestShell, AutoCloseable {
     }
 
     String lastConsoleLine() throws GuestException {
+        return lastConsoleLine("");
+    }
+
+    private String lastConsoleLine(String part) throws GuestException {
         return console()
                 .lines()
-                .filter(line -> !line.isBlank())
+                .filter(line -> !line.isBlank() && line.contains(part))
                 .reduce((a, b) -> b)
                 .orElse("")
                 .strip();
+    }
+
+    private String panic() throws GuestException {
+        String line = lastConsoleLine("Kernel panic");
+        return line.isEmpty() ? "" : "; its console has \"" + line + "\"";
     }
 
     /// Destroys the domain; passes if it is gone already, or its host is.

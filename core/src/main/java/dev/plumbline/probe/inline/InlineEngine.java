@@ -164,10 +164,8 @@ public final class InlineEngine implements ProbeEngine {
 
     private void startOrRollBack(List<Long> sites) throws GuestException {
         try {
-            if (!text.pausing().running()) {
-                throw new GuestException(kernel.machine().name()
-                        + " is paused, and probes are set with its help: let it run on and try again");
-            }
+            // Probes are set with the guest's help.
+            text.pausing().verifyRunning(kernel.machine().name());
             start(sites);
         } catch (GuestException e) {
             rollBack(e);

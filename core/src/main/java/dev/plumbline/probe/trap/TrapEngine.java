@@ -6,6 +6,8 @@ import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.kernel.SystemCall;
 import dev.plumbline.machine.Breakpoints;
 import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.Machine;
+import dev.plumbline.machine.Pausing;
 import dev.plumbline.machine.VcpuState;
 import dev.plumbline.probe.CallEventSink;
 import dev.plumbline.probe.KnownEdge;
@@ -118,11 +120,15 @@ public final class TrapEngine implements ProbeEngine {
             Collection<Long> chosen,
             Recording recording)
             throws GuestException {
-        Breakpoints.Session session = kernel.machine()
-                .capability(Breakpoints.class)
-                .orElseThrow(() ->
-                        new GuestException(kernel.machine().name() + " has no breakpoints to set; use --engine inline"))
-                .open();
+        Machine machine = kernel.machine();
+        Breakpoints breakpoints = machine.capability(Breakpoints.class)
+                .orElseThrow(
+                        () -> new GuestException(machine.name() + " has no breakpoints to set; use --engine inline"));
+        Optional<Pausing> pausing = machine.capability(Pausing.class);
+        if (pausing.isPresent()) {
+            pausing.get().verifyRunning(machine.name());
+        }
+        Breakpoints.Session session = breakpoints.open();
         try {
             TrapEngine engine = new TrapEngine(kernel, lock, session, followed, recording);
             engine.use(graph, chosen);

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.stream.Stream;
 
 /// As much of GDB's remote protocol (GDB manual, appendix "GDB Remote Serial Protocol") as QEMU's debug stub is
 /// used for.
@@ -28,7 +29,9 @@ final class GdbClient {
     private static final int UNANSWERED_PACKETS = 64;
     private static final int MOST_STALE_ANSWERS = 10_000;
 
-    private static final byte[] INTERRUPT = {'+', 3};
+    /// While an answer waits to be acknowledged QEMU takes nothing but that; while the guest runs it stops it at
+    /// whatever comes, and says so and ends a step (since 8.1) only if that is the byte 3.
+    private static final byte[] INTERRUPT = {3, '+', 3};
     private static final String REMOVE_BREAKPOINTS = "?";
 
     /// A question with an answer like no other's.
@@ -58,10 +61,14 @@ final class GdbClient {
     ///
     /// @return whether the guest has stopped meanwhile
     boolean interrupt() throws GuestException {
+        return settle(new byte[0]);
+    }
+
+    private boolean settle(byte[] before) throws GuestException {
         Deadline deadline = Deadline.after(ANSWER);
         boolean stopped = missedStop;
         missedStop = false;
-        send(INTERRUPT, List.of(MARK), deadline);
+        send(deadline, before, INTERRUPT, packet(MARK));
         for (int stale = 0; stale < MOST_STALE_ANSWERS; stale++) {
             String answer = receive(deadline);
             if (answer.startsWith(ANSWER_TO_MARK)) {
@@ -101,9 +108,11 @@ final class GdbClient {
             throw runs();
         }
         long before = sent;
-        List<String> all = new ArrayList<>(packets);
-        all.addAll(unanswered);
-        send(new byte[0], all, deadline);
+        send(
+                deadline,
+                Stream.concat(packets.stream(), unanswered.stream())
+                        .map(this::packet)
+                        .toArray(byte[][]::new));
         for (int i = 1; i <= packets.size(); i++) {
             String answer = receive(deadline);
             if (acknowledged < before + i) {
@@ -149,6 +158,27 @@ final class GdbClient {
         // A second vCPU that came to a breakpoint just before has asked QEMU for another stop, which QEMU sees to
         // between two packets. Were the guest let run at once, it would stop again, and nobody would let it run.
         exchange(List.of(MARK));
+    }
+
+    /// Ends steps that an earlier client has asked for and that may not have been made. While the guest stands
+    /// still; none of its instructions is run.
+    ///
+    /// A vCPU that is to run one instruction is told so until QEMU says that this vCPU has stopped. Where QEMU says
+    /// it of another one, as when two had come to breakpoints together, the vCPU would stop after one instruction
+    /// for ever, and so would the guest with it each time that it is let run.
+    ///
+    /// @param threads the stub's numbers of those vCPUs
+    void endSteps(int[] threads) throws GuestException {
+        for (int thread : threads) {
+            order(List.of("Hc" + Integer.toHexString(thread)));
+            startAndStop("vCont;c:" + Integer.toHexString(thread));
+        }
+    }
+
+    /// Has a packet let the guest run, and stops it before it does: QEMU lets no vCPU run before it has dealt with
+    /// all that came together.
+    void startAndStop(String packet) throws GuestException {
+        settle(packet(packet));
     }
 
     /// Waits for the next packet that nobody has asked for.
@@ -198,19 +228,21 @@ final class GdbClient {
                 + ": leave its monitor alone meanwhile, and try again");
     }
 
-    private void send(byte[] before, List<String> packets, Deadline deadline) throws GuestException {
+    private void send(Deadline deadline, byte[]... parts) throws GuestException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        bytes.writeBytes(before);
-        for (String data : packets) {
-            byte[] content = data.getBytes(StandardCharsets.ISO_8859_1);
-            bytes.writeBytes(new byte[] {'+', '$'});
-            bytes.writeBytes(content);
-            bytes.write('#');
-            bytes.writeBytes(HexFormat.of().toHexDigits((byte) sum(content)).getBytes(StandardCharsets.ISO_8859_1));
+        for (byte[] part : parts) {
+            bytes.writeBytes(part);
         }
-        sent += packets.size();
         roundTrips++;
         stream.write(ByteBuffer.wrap(bytes.toByteArray()), deadline);
+    }
+
+    /// Acknowledges whatever came before it.
+    private byte[] packet(String data) {
+        byte[] content = data.getBytes(StandardCharsets.ISO_8859_1);
+        sent++;
+        return ("+$" + data + "#" + HexFormat.of().toHexDigits((byte) sum(content)))
+                .getBytes(StandardCharsets.ISO_8859_1);
     }
 
     private void awaitAcknowledgements(Deadline deadline) throws GuestException {

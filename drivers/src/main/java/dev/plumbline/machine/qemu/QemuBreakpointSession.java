@@ -7,6 +7,7 @@ import dev.plumbline.machine.VcpuState;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
@@ -45,6 +46,10 @@ final class QemuBreakpointSession implements Breakpoints.Session {
     private Guest guest = Guest.HELD;
     private boolean pausedByOthers;
     private int selected = -1;
+
+    /// The vCPUs of which a step has been begun, and QEMU has told no stop since.
+    private final BitSet stepping = new BitSet();
+
     private boolean closed;
 
     /// @param threads the stub's number of each vCPU
@@ -130,7 +135,15 @@ final class QemuBreakpointSession implements Breakpoints.Session {
     private void take(StopReply stop) {
         pausedByOthers = !stop.atBreakpoint();
         guest = pausedByOthers ? Guest.RUNNING : Guest.HELD;
+        select(stop);
+    }
+
+    // Telling a stop of a vCPU, QEMU ends its step.
+    private void select(StopReply stop) {
         selected = vcpu(stop.thread());
+        if (selected >= 0) {
+            stepping.clear(selected);
+        }
     }
 
     private int vcpu(int thread) {
@@ -264,6 +277,7 @@ final class QemuBreakpointSession implements Breakpoints.Session {
     }
 
     private void runOne(List<String> packets, int vcpu) throws GuestException {
+        stepping.set(vcpu);
         run(packets, "vCont;s:" + Integer.toHexString(threads[vcpu]));
         guest = Guest.UNKNOWN;
         if (!gdb.arrives(Deadline.after(STEP))) {
@@ -272,7 +286,7 @@ final class QemuBreakpointSession implements Breakpoints.Session {
         }
         StopReply stop = gdb.stop();
         pausedByOthers |= !stop.atBreakpoint();
-        selected = vcpu(stop.thread());
+        select(stop);
         guest = Guest.HELD;
     }
 
@@ -347,6 +361,7 @@ final class QemuBreakpointSession implements Breakpoints.Session {
             interrupt();
             order(writes());
             gdb.removeAllBreakpoints(threads);
+            gdb.endSteps(stepping.stream().map(vcpu -> threads[vcpu]).toArray());
             if (runsOn && !pausedByOthers) {
                 qmp.execute("cont");
             }

@@ -5,6 +5,7 @@ import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.VcpuRegisters;
 import dev.plumbline.machine.VcpuState;
 import java.util.List;
+import java.util.Optional;
 
 /// Breakpoints of QEMU's debug stub.
 final class QemuBreakpoints implements Breakpoints {
@@ -16,6 +17,7 @@ final class QemuBreakpoints implements Breakpoints {
     private final int[] threads;
     private final QemuMemory memory;
     private final boolean translating;
+    private boolean removedLeft;
     private QemuBreakpointSession session;
 
     QemuBreakpoints(QmpClient qmp, long pid, QemuRegisters registers, QemuMemory memory, boolean translating) {
@@ -73,14 +75,34 @@ final class QemuBreakpoints implements Breakpoints {
 
     @Override
     public boolean removeLeft() throws GuestException {
-        QmpValue status = qmp.execute("query-status");
-        boolean isToRun =
-                status.get("running").isTrue() || status.get("status").text().equals(STOPPED_AT_BREAKPOINT);
-        boolean removed = DebugStub.removeLeft(qmp, pid, threads);
-        if (removed && isToRun) {
+        boolean isToRun = isToRun();
+        boolean removed = removeAndLetRun(DebugStub.takeLeft(qmp), isToRun) | removedLeft;
+        removedLeft = false;
+        return removed;
+    }
+
+    /// The same where no run is at work: who takes hold of the guest is not to find it standing at a breakpoint. One
+    /// that is paused it leaves to who knows whether it is to run.
+    void removeLeftByTheDead() throws GuestException {
+        if (isToRun()) {
+            removedLeft = removeAndLetRun(DebugStub.takeLeftByTheDead(qmp), true);
+        }
+    }
+
+    private boolean removeAndLetRun(Optional<StubDirectory> left, boolean isToRun) throws GuestException {
+        if (left.isEmpty()) {
+            return false;
+        }
+        DebugStub.removeLeft(left.get(), qmp, pid, threads);
+        if (isToRun) {
             qmp.execute("cont");
         }
-        return removed;
+        return true;
+    }
+
+    private boolean isToRun() throws GuestException {
+        QmpValue status = qmp.execute("query-status");
+        return status.get("running").isTrue() || status.get("status").text().equals(STOPPED_AT_BREAKPOINT);
     }
 
     /// Closes a session still open.

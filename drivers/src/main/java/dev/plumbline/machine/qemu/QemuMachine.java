@@ -52,7 +52,8 @@ public final class QemuMachine implements Machine {
                 Hypervisor.class, new QemuHypervisor(qmp, isTranslating));
     }
 
-    /// Takes hold of the guest whose QEMU serves QMP on this socket. The guest does not notice.
+    /// Takes hold of the guest whose QEMU serves QMP on this socket. The guest does not notice. Breakpoints of a run
+    /// that was killed are taken out, and the guest runs on where it stands at one; not where it is paused.
     ///
     /// @throws GuestGoneException if QEMU has ended
     /// @throws GuestException if it is not a QMP socket of an x86-64 guest on this host, is in use by another
@@ -60,9 +61,20 @@ public final class QemuMachine implements Machine {
     public static QemuMachine attach(Path qmpSocket) throws GuestException {
         QmpClient qmp = QmpClient.connect(qmpSocket);
         try {
-            return new QemuMachine(qmp);
-        } catch (GuestException e) {
+            QemuMachine machine = new QemuMachine(qmp);
+            machine.removeLeftByTheDead();
+            return machine;
+        } catch (GuestException | RuntimeException e) {
             qmp.close();
+            throw e;
+        }
+    }
+
+    private void removeLeftByTheDead() throws GuestException {
+        try {
+            breakpoints.removeLeftByTheDead();
+        } catch (GuestException | RuntimeException e) {
+            memory.close();
             throw e;
         }
     }

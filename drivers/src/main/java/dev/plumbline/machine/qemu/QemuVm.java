@@ -23,5 +23,6 @@ public sealed interface QemuVm {
     /// @param name the guest's name
     /// @param pid its QEMU process
     /// @param missing what, and what to do, in one line
-    record Unattachable(String name, long pid, String missing) implements QemuVm {}
+    /// @param isInUse whether a QMP socket was missing only because another client has it
+    record Unattachable(String name, long pid, String missing, boolean isInUse) implements QemuVm {}
 }

@@ -16,8 +16,10 @@ import java.util.stream.Collectors;
 /// The QEMU guests of this host, found without connecting to any.
 public final class QemuVms {
 
-    /// How long QEMU may take to notice that its last client has left.
-    private static final Duration SETTLING = Duration.ofMillis(300);
+    /// How long QEMU may take to notice that its last client has left, on a host that is busy.
+    private static final Duration SETTLING = Duration.ofSeconds(2);
+
+    private static final long LOOK_NANOS = 15_000_000L;
 
     private QemuVms() {}
 
@@ -39,12 +41,12 @@ public final class QemuVms {
                     return vm;
                 }
                 case QemuVm.Unattachable vm -> {
-                    if (settled.passed()) {
+                    if (!vm.isInUse() || settled.passed()) {
                         throw new GuestException("cannot attach qemu:" + name + ": " + vm.missing());
                     }
                 }
             }
-            LockSupport.parkNanos(SETTLING.toNanos() / 20);
+            LockSupport.parkNanos(LOOK_NANOS);
         }
     }
 
@@ -77,6 +79,7 @@ public final class QemuVms {
             return missing(process, "no permission to reach its memory: run as root or with CAP_SYS_PTRACE");
         }
         List<String> faults = new ArrayList<>();
+        boolean isInUse = false;
         for (QemuOptions.QmpSocket option : process.options().qmpSockets()) {
             Optional<Path> path = path(option, process, sockets);
             if (path.isEmpty()) {
@@ -84,17 +87,18 @@ public final class QemuVms {
             } else if (!Files.isWritable(path.get())) {
                 faults.add("no permission to use " + path.get() + ": run as root or as the user QEMU runs as");
             } else if (QmpSockets.inUse(path.get(), sockets)) {
+                isInUse = true;
                 faults.add(path.get() + " is in use by another client (libvirt, or another plumbline):"
                         + " give QEMU a second -qmp socket");
             } else {
                 return new QemuVm.Attachable(process.name(), process.pid(), path.get());
             }
         }
-        return missing(process, faults.getFirst());
+        return new QemuVm.Unattachable(process.name(), process.pid(), faults.getFirst(), isInUse);
     }
 
     private static QemuVm.Unattachable missing(QemuProcess process, String what) {
-        return new QemuVm.Unattachable(process.name(), process.pid(), what);
+        return new QemuVm.Unattachable(process.name(), process.pid(), what, false);
     }
 
     private static Optional<Path> path(QemuOptions.QmpSocket option, QemuProcess process, UnixSockets sockets) {

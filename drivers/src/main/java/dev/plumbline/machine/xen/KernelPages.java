@@ -36,9 +36,11 @@ final class KernelPages {
         spaces.add(new AddressSpace(memory, new PhysicalAddress(cr3 & ~0xfffL & ~ISOLATED), levels));
     }
 
-    /// The same.
+    /// The same, if the vCPU uses any.
     void add(VcpuRegisters registers) {
-        add(registers.cr3(), registers.cr4());
+        if (registers.pagingEnabled()) {
+            add(registers.cr3(), registers.cr4());
+        }
     }
 
     /// Where an address lies; nowhere if it is not mapped.
@@ -59,7 +61,7 @@ final class KernelPages {
             }
         }
         if (unread == spaces.size()) {
-            String why = unreadable == null ? "none has registers" : unreadable.getMessage();
+            String why = unreadable == null ? "none has any in force" : unreadable.getMessage();
             throw new GuestException("no vCPU's page tables can be read: " + why, unreadable);
         }
         return Optional.empty();

@@ -1,12 +1,10 @@
 package dev.plumbline.machine.xen;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.plumbline.machine.GuestException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandle;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -32,13 +30,10 @@ record MonitorCapability(int bits) {
 
     static MonitorCapability of(XenDomain domain) throws GuestException {
         XenControl control = domain.control();
-        MethodHandle capabilities = XenLibraries.function(
-                control.libraries().control(), "xc_monitor_get_capabilities", JAVA_INT, ADDRESS, JAVA_INT, ADDRESS);
+        NativeFunction capabilities = NativeFunction.of(control.libraries().control(), "xc_monitor_get_capabilities");
         try (Arena buffers = Arena.ofConfined()) {
             MemorySegment bits = buffers.allocate(JAVA_INT);
-            control.order(
-                    "tell what it can report of " + domain.name(),
-                    (error, handle) -> capabilities.invoke(error, handle, domain.id(), bits));
+            control.order("tell what it can report of " + domain.name(), capabilities, domain.id(), bits.address());
             return new MonitorCapability(bits.get(JAVA_INT, 0));
         }
     }

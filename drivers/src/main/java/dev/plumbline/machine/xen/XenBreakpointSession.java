@@ -310,10 +310,8 @@ final class XenBreakpointSession implements Breakpoints.Session {
                 VmEvent event = come[vcpu];
                 if (event != null) {
                     all.add(event.cr3(), event.cr4());
-                } else if (others[vcpu] != null) {
-                    all.add(others[vcpu]);
                 } else {
-                    registers.readIfUp(vcpu).ifPresent(all::add);
+                    all.add(registersOfOther(vcpu));
                 }
             }
             pages = all;

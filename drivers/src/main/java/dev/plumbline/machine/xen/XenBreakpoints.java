@@ -117,7 +117,7 @@ final class XenBreakpoints implements Breakpoints {
     private void restore(List<BreakpointJournal.Entry> entries) throws GuestException {
         KernelPages pages = new KernelPages(memory);
         for (int vcpu = 0; vcpu < domain.vcpuCount() && !entries.isEmpty(); vcpu++) {
-            registers.readIfUp(vcpu).ifPresent(pages::add);
+            pages.add(registers.read(vcpu));
         }
         for (BreakpointJournal.Entry entry : entries) {
             SetBreakpoints.restore(memory, pages, entry);

@@ -4,9 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.plumbline.machine.GuestException;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.VarHandle;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,30 +17,30 @@ final class XenControl implements AutoCloseable {
     private static final int MOST_DOMAINS = 1 << 15;
     private static final int DOMAINS_AT_ONCE = 64;
     /// `HVM_SAVE_CODE(CPU)`, public/arch-x86/hvm/save.h.
-    private static final short CPU_RECORD = 2;
+    private static final int CPU_RECORD = 2;
 
-    private static final VarHandle ERRNO = XenLibraries.ERRNO.varHandle(MemoryLayout.PathElement.groupElement("errno"));
+    private static final long NULL = 0;
     private static final int PERMISSION = 1;
     private static final int NO_SUCH_DOMAIN = 3;
     private static final int NO_ACCESS = 13;
+    private static final int NO_DATA = 61;
 
     private final Arena arena = Arena.ofShared();
     private final XenLibraries libraries;
-    private final MemorySegment error = arena.allocate(XenLibraries.ERRNO);
-    private final MemorySegment interfaceHandle;
-    private final MemorySegment memoryHandle;
+    private final MemorySegment error = NativeFunction.allocateError(arena);
+    private final long interfaceHandle;
+    private final long memoryHandle;
 
     private XenControl(XenLibraries libraries) throws GuestException {
         this.libraries = libraries;
-        MemorySegment none = MemorySegment.NULL;
-        interfaceHandle = (MemorySegment) call(() -> libraries.openControl.invoke(error, none, none, 0));
-        if (interfaceHandle.equals(none)) {
+        interfaceHandle = libraries.openControl.call(error, NULL, NULL, 0);
+        if (interfaceHandle == NULL) {
             throw refused("open its control interface");
         }
-        memoryHandle = (MemorySegment) call(() -> libraries.openMemory.invoke(error, none, 0));
-        if (memoryHandle.equals(none)) {
+        memoryHandle = libraries.openMemory.call(error, NULL, 0);
+        if (memoryHandle == NULL) {
             GuestException refused = refused("open its memory interface");
-            call(() -> libraries.closeControl.invoke(error, interfaceHandle));
+            libraries.closeControl.call(error, interfaceHandle);
             throw refused;
         }
     }
@@ -59,60 +57,47 @@ final class XenControl implements AutoCloseable {
         return new XenControl(XenLibraries.load(version));
     }
 
-    /// A call of a function of Xen's libraries.
-    interface Call {
-        Object invoke() throws Throwable;
-    }
-
-    /// A call of a function of Xen's control library.
-    interface ControlCall {
-        /// @param error where the error number goes
-        /// @param handle of the control interface
-        Object invoke(MemorySegment error, MemorySegment handle) throws Throwable;
-    }
-
     XenLibraries libraries() {
         return libraries;
     }
 
-    static Object call(Call call) {
-        try {
-            return call.invoke();
-        } catch (RuntimeException | Error e) {
-            throw e;
-        } catch (Throwable e) {
-            throw new IllegalStateException("a call of Xen's libraries", e);
-        }
+    /// Calls a function of the control library.
+    ///
+    /// @param arguments those behind the handle of the control interface
+    private long call(NativeFunction function, long... arguments) {
+        long[] all = new long[arguments.length + 1];
+        all[0] = interfaceHandle;
+        System.arraycopy(arguments, 0, all, 1, arguments.length);
+        return function.call(error, all);
     }
 
-    static int number(Call call) {
-        return (int) call(call);
+    private int number(NativeFunction function, long... arguments) {
+        return (int) call(function, arguments);
     }
 
+    /// Calls a function of the control library that answers 0 once it has done what it is to do.
+    ///
     /// @param what the call is to do, for the message
-    /// @throws GuestException if it answers anything but 0
-    private void perform(String what, Call call) throws GuestException {
-        if (number(call) != 0) {
+    /// @param arguments those behind the handle of the control interface
+    /// @throws GuestException if it answers anything else
+    void order(String what, NativeFunction function, long... arguments) throws GuestException {
+        if (number(function, arguments) != 0) {
             throw refused(what);
         }
     }
 
-    /// The same, of the control library.
-    void order(String what, ControlCall call) throws GuestException {
-        perform(what, () -> call.invoke(error, interfaceHandle));
-    }
-
     /// Calls a function of the control library that answers an address.
     ///
+    /// @param arguments those behind the handle of the control interface
     /// @return null if it fails; [#errno] tells why
-    MemorySegment address(ControlCall call) {
-        MemorySegment answered = (MemorySegment) call(() -> call.invoke(error, interfaceHandle));
-        return answered.equals(MemorySegment.NULL) ? null : answered;
+    MemorySegment address(NativeFunction function, long... arguments) {
+        long answered = call(function, arguments);
+        return answered == NULL ? null : MemorySegment.ofAddress(answered);
     }
 
     /// The error number of the call that has failed last.
     int errno() {
-        return (int) ERRNO.get(error, 0L);
+        return NativeFunction.errno(error);
     }
 
     /// The exception for the call that has failed last.
@@ -122,7 +107,7 @@ final class XenControl implements AutoCloseable {
 
     /// @param error where a call that has failed left the error number
     static GuestException refused(String what, MemorySegment error) {
-        int errno = (int) ERRNO.get(error, 0L);
+        int errno = NativeFunction.errno(error);
         return switch (errno) {
             case PERMISSION, NO_ACCESS ->
                 new GuestException("Xen does not allow this domain to " + what + ": run plumbline as root in dom0");
@@ -153,7 +138,7 @@ final class XenControl implements AutoCloseable {
     private List<DomainInfo> domains(int first, int most) throws GuestException {
         try (Arena buffers = Arena.ofConfined()) {
             MemorySegment buffer = buffers.allocate((long) DomainInfo.SIZE_BYTES * most, 8);
-            int count = number(() -> libraries.listDomains.invoke(error, interfaceHandle, first, most, buffer));
+            int count = number(libraries.listDomains, first, most, buffer.address());
             if (count < 0) {
                 if (errno() == NO_SUCH_DOMAIN) {
                     return List.of();
@@ -169,30 +154,32 @@ final class XenControl implements AutoCloseable {
     }
 
     void pause(int domain) throws GuestException {
-        perform("pause domain " + domain, () -> libraries.pause.invoke(error, interfaceHandle, domain));
+        order("pause domain " + domain, libraries.pause, domain);
     }
 
     void unpause(int domain) throws GuestException {
-        perform("let domain " + domain + " run on", () -> libraries.unpause.invoke(error, interfaceHandle, domain));
+        order("let domain " + domain + " run on", libraries.unpause, domain);
     }
 
     /// The highest guest frame number that a domain has used.
     long maximumFrame(int domain) throws GuestException {
         try (Arena buffers = Arena.ofConfined()) {
             MemorySegment frame = buffers.allocate(JAVA_LONG);
-            perform(
-                    "tell how much memory domain " + domain + " has",
-                    () -> libraries.maximumFrame.invoke(error, interfaceHandle, domain, frame));
+            order("tell how much memory domain " + domain + " has", libraries.maximumFrame, domain, frame.address());
             return frame.get(JAVA_LONG, 0);
         }
     }
 
     /// Fills a buffer with the state of a vCPU, `struct hvm_hw_cpu`.
-    void context(int domain, int vcpu, MemorySegment buffer) throws GuestException {
-        int size = (int) buffer.byteSize();
-        perform(
-                "tell the registers of vCPU " + vcpu + " of domain " + domain,
-                () -> libraries.context.invoke(error, interfaceHandle, domain, CPU_RECORD, (short) vcpu, buffer, size));
+    ///
+    /// @return whether it has one: a vCPU that is down has none
+    boolean context(int domain, int vcpu, MemorySegment buffer) throws GuestException {
+        boolean hasState =
+                number(libraries.context, domain, CPU_RECORD, vcpu, buffer.address(), buffer.byteSize()) == 0;
+        if (!hasState && errno() != NO_DATA) {
+            throw refused("tell the registers of vCPU " + vcpu + " of domain " + domain);
+        }
+        return hasState;
     }
 
     /// Maps frames of a domain one behind the other, be they there or not.
@@ -203,23 +190,25 @@ final class XenControl implements AutoCloseable {
     /// @return where they are mapped
     MemorySegment map(int domain, int protection, MemorySegment frames, MemorySegment errors) throws GuestException {
         long count = frames.byteSize() / JAVA_LONG.byteSize();
-        MemorySegment mapped = (MemorySegment)
-                call(() -> libraries.map.invoke(error, memoryHandle, domain, protection, count, frames, errors));
-        if (mapped.equals(MemorySegment.NULL)) {
+        long mapped =
+                libraries.map.call(error, memoryHandle, domain, protection, count, frames.address(), errors.address());
+        if (mapped == NULL) {
             throw refused("map memory of domain " + domain);
         }
-        return mapped;
+        return MemorySegment.ofAddress(mapped);
     }
 
     void unmap(MemorySegment mapped, long pages) throws GuestException {
-        perform("unmap memory", () -> libraries.unmap.invoke(error, memoryHandle, mapped, pages));
+        if (libraries.unmap.number(error, memoryHandle, mapped.address(), pages) != 0) {
+            throw refused("unmap memory");
+        }
     }
 
     @Override
     public void close() {
         if (arena.scope().isAlive()) {
-            number(() -> libraries.closeMemory.invoke(error, memoryHandle));
-            number(() -> libraries.closeControl.invoke(error, interfaceHandle));
+            libraries.closeMemory.call(error, memoryHandle);
+            libraries.closeControl.call(error, interfaceHandle);
             arena.close();
         }
     }

@@ -17,9 +17,9 @@ final class XenEventChannel implements AutoCloseable {
 
     private final Arena arena = Arena.ofShared();
     private final XenMonitorLibraries libraries;
-    private final MemorySegment error = arena.allocate(XenLibraries.ERRNO);
+    private final MemorySegment error = NativeFunction.allocateError(arena);
     private final MemorySegment poll = arena.allocate(POLL_BYTES, 4);
-    private final MemorySegment handle;
+    private final long handle;
     private final int port;
 
     /// @param domain the domain at the other end
@@ -27,20 +27,19 @@ final class XenEventChannel implements AutoCloseable {
     /// @throws GuestException if it cannot be had
     XenEventChannel(XenMonitorLibraries libraries, int domain, int remotePort) throws GuestException {
         this.libraries = libraries;
-        MemorySegment none = MemorySegment.NULL;
-        handle = (MemorySegment) XenControl.call(() -> libraries.openEvents.invoke(error, none, 0));
-        if (handle.equals(none)) {
+        handle = libraries.openEvents.call(error, 0, 0);
+        if (handle == 0) {
             GuestException refused = refused("open its event channels (/dev/xen/evtchn)");
             arena.close();
             throw refused;
         }
-        port = XenControl.number(() -> libraries.bind.invoke(error, handle, domain, remotePort));
+        port = libraries.bind.number(error, handle, domain, remotePort);
         if (port < 0) {
             GuestException refused = refused("bind an event channel");
             close();
             throw refused;
         }
-        int descriptor = XenControl.number(() -> libraries.descriptor.invoke(error, handle));
+        int descriptor = libraries.descriptor.number(error, handle);
         poll.set(JAVA_INT, 0, descriptor);
         poll.set(JAVA_SHORT, 4, POLLIN);
     }
@@ -50,22 +49,21 @@ final class XenEventChannel implements AutoCloseable {
     /// @param longest how long, in whole milliseconds
     /// @return whether it did
     boolean await(Duration longest) throws GuestException {
-        int milliseconds = (int) Math.min(longest.toMillis(), Integer.MAX_VALUE);
-        int count = XenControl.number(() -> libraries.poll.invoke(error, poll, 1L, milliseconds));
+        long milliseconds = Math.min(longest.toMillis(), Integer.MAX_VALUE);
+        int count = libraries.poll.number(error, poll.address(), 1, milliseconds);
         if (count <= 0) {
             // The time is over, or a signal has come.
             return false;
         }
-        int from = XenControl.number(() -> libraries.pending.invoke(error, handle));
+        int from = libraries.pending.number(error, handle);
         perform("tell which event has come", from);
-        perform("go on notifying", XenControl.number(() -> libraries.unmask.invoke(error, handle, from)));
+        perform("go on notifying", libraries.unmask.number(error, handle, from));
         return true;
     }
 
     /// Tells Xen that there is something for it.
     void notifyXen() throws GuestException {
-        int answer = XenControl.number(() -> libraries.notifyPort.invoke(error, handle, port));
-        perform("take the answer to an event", answer);
+        perform("take the answer to an event", libraries.notifyPort.number(error, handle, port));
     }
 
     private void perform(String what, int answer) throws GuestException {
@@ -80,7 +78,7 @@ final class XenEventChannel implements AutoCloseable {
 
     @Override
     public void close() {
-        XenControl.number(() -> libraries.closeEvents.invoke(error, handle));
+        libraries.closeEvents.call(error, handle);
         arena.close();
     }
 }

@@ -11,14 +11,19 @@ import java.time.Duration;
 /// to one stands still until its request is answered. For one thread at a time.
 final class XenMonitor implements AutoCloseable {
     private static final int BUSY = 16;
-    private static final long SPIN_NANOS = 1_000_000L;
+    private static final int YES = 1;
+    /// For how many microseconds the next request is looked for again and again.
+    private static final String SPIN = "plumbline.xen.spin";
+
+    private static final long SPIN_NANOS = 1000L * Integer.getInteger(SPIN, 1000);
 
     /// The exception's number, and `XEN_DMOP_EVENT_sw_exc` (public/hvm/dm_op.h): that an instruction has raised it.
-    private static final byte BREAKPOINT = 3;
+    private static final int BREAKPOINT = 3;
 
-    private static final byte BY_SOFTWARE = 6;
-    private static final byte INT3_BYTES = 1;
+    private static final int BY_SOFTWARE = 6;
+    private static final int INT3_BYTES = 1;
     private static final int NO_ERROR_CODE = -1;
+    private static final int NO_ADDRESS = 0;
 
     private final XenDomain domain;
     private final XenMonitorLibraries libraries;
@@ -42,8 +47,7 @@ final class XenMonitor implements AutoCloseable {
         XenControl control = domain.control();
         try (Arena buffers = Arena.ofConfined()) {
             MemorySegment port = buffers.allocate(JAVA_INT);
-            MemorySegment page =
-                    control.address((error, handle) -> libraries.enable.invoke(error, handle, domain.id(), port));
+            MemorySegment page = control.address(libraries.enable, domain.id(), port.address());
             if (page == null) {
                 throw domain.explained(
                         control.errno() == BUSY
@@ -64,18 +68,12 @@ final class XenMonitor implements AutoCloseable {
 
     /// Has Xen listen to nobody any more, whoever it was. vCPUs that wait for an answer go on waiting.
     static void disable(XenDomain domain, XenMonitorLibraries libraries) throws GuestException {
-        XenControl control = domain.control();
-        control.order(
-                "monitor " + domain.name() + " no more",
-                (error, handle) -> libraries.disable.invoke(error, handle, domain.id()));
+        domain.control().order("monitor " + domain.name() + " no more", libraries.disable, domain.id());
     }
 
     /// Has Xen report breakpoint instructions from now on.
     void report() throws GuestException {
-        XenControl control = domain.control();
-        control.order(
-                "report breakpoints of " + domain.name(),
-                (error, handle) -> libraries.reportBreakpoints.invoke(error, handle, domain.id(), true));
+        domain.control().order("report breakpoints of " + domain.name(), libraries.reportBreakpoints, domain.id(), YES);
     }
 
     /// Takes the next request.
@@ -118,11 +116,17 @@ final class XenMonitor implements AutoCloseable {
 
     /// Has a vCPU that waits for an answer take the exception of the int3 it has come to, once it runs on.
     void passOn(int vcpu) throws GuestException {
-        XenControl control = domain.control();
-        control.order(
-                "pass a breakpoint on to " + domain.name(),
-                (error, handle) -> libraries.injectTrap.invoke(
-                        error, handle, domain.id(), vcpu, BREAKPOINT, BY_SOFTWARE, NO_ERROR_CODE, INT3_BYTES, 0L));
+        domain.control()
+                .order(
+                        "pass a breakpoint on to " + domain.name(),
+                        libraries.injectTrap,
+                        domain.id(),
+                        vcpu,
+                        BREAKPOINT,
+                        BY_SOFTWARE,
+                        NO_ERROR_CODE,
+                        INT3_BYTES,
+                        NO_ADDRESS);
     }
 
     /// Listens no more. Requests are to be answered before.

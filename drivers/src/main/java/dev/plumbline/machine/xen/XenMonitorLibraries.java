@@ -1,60 +1,39 @@
 package dev.plumbline.machine.xen;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_BOOLEAN;
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import dev.plumbline.machine.GuestException;
 import java.lang.foreign.Linker;
 import java.lang.foreign.SymbolLookup;
-import java.lang.invoke.MethodHandle;
 
-/// The functions of Xen's libraries, and of the C library, that only breakpoints need: making them callable takes a
-/// while. As in [XenLibraries].
+/// The functions of Xen's libraries, and of the C library, that only breakpoints need. As in [XenLibraries].
 final class XenMonitorLibraries {
-    final MethodHandle enable;
-    final MethodHandle disable;
-    final MethodHandle reportBreakpoints;
-    final MethodHandle injectTrap;
-    final MethodHandle openEvents;
-    final MethodHandle descriptor;
-    final MethodHandle bind;
-    final MethodHandle pending;
-    final MethodHandle unmask;
-    final MethodHandle notifyPort;
-    final MethodHandle closeEvents;
+    final NativeFunction enable;
+    final NativeFunction disable;
+    final NativeFunction reportBreakpoints;
+    final NativeFunction injectTrap;
+    final NativeFunction openEvents;
+    final NativeFunction descriptor;
+    final NativeFunction bind;
+    final NativeFunction pending;
+    final NativeFunction unmask;
+    final NativeFunction notifyPort;
+    final NativeFunction closeEvents;
     /// poll(2).
-    final MethodHandle poll;
+    final NativeFunction poll;
 
     /// @throws GuestException if the library for event channels is not installed
     XenMonitorLibraries(SymbolLookup control) throws GuestException {
-        enable = XenLibraries.function(control, "xc_monitor_enable", ADDRESS, ADDRESS, JAVA_INT, ADDRESS);
-        disable = XenLibraries.function(control, "xc_monitor_disable", JAVA_INT, ADDRESS, JAVA_INT);
-        reportBreakpoints = XenLibraries.function(
-                control, "xc_monitor_software_breakpoint", JAVA_INT, ADDRESS, JAVA_INT, JAVA_BOOLEAN);
-        injectTrap = XenLibraries.function(
-                control,
-                "xc_hvm_inject_trap",
-                JAVA_INT,
-                ADDRESS,
-                JAVA_INT,
-                JAVA_INT,
-                JAVA_BYTE,
-                JAVA_BYTE,
-                JAVA_INT,
-                JAVA_BYTE,
-                JAVA_LONG);
-        SymbolLookup events = XenLibraries.library("libxenevtchn.so.1", "libxenevtchn1");
-        openEvents = XenLibraries.function(events, "xenevtchn_open", ADDRESS, ADDRESS, JAVA_INT);
-        descriptor = XenLibraries.function(events, "xenevtchn_fd", JAVA_INT, ADDRESS);
-        bind = XenLibraries.function(events, "xenevtchn_bind_interdomain", JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
-        pending = XenLibraries.function(events, "xenevtchn_pending", JAVA_INT, ADDRESS);
-        unmask = XenLibraries.function(events, "xenevtchn_unmask", JAVA_INT, ADDRESS, JAVA_INT);
-        notifyPort = XenLibraries.function(events, "xenevtchn_notify", JAVA_INT, ADDRESS, JAVA_INT);
-        closeEvents = XenLibraries.function(events, "xenevtchn_close", JAVA_INT, ADDRESS);
-        SymbolLookup standard = Linker.nativeLinker().defaultLookup();
-        poll = XenLibraries.function(standard, "poll", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT);
+        enable = NativeFunction.of(control, "xc_monitor_enable");
+        disable = NativeFunction.of(control, "xc_monitor_disable");
+        reportBreakpoints = NativeFunction.of(control, "xc_monitor_software_breakpoint");
+        injectTrap = NativeFunction.of(control, "xc_hvm_inject_trap");
+        SymbolLookup events = NativeFunction.library("libxenevtchn.so.1", "libxenevtchn1");
+        openEvents = NativeFunction.of(events, "xenevtchn_open");
+        descriptor = NativeFunction.of(events, "xenevtchn_fd");
+        bind = NativeFunction.of(events, "xenevtchn_bind_interdomain");
+        pending = NativeFunction.of(events, "xenevtchn_pending");
+        unmask = NativeFunction.of(events, "xenevtchn_unmask");
+        notifyPort = NativeFunction.of(events, "xenevtchn_notify");
+        closeEvents = NativeFunction.of(events, "xenevtchn_close");
+        poll = NativeFunction.of(Linker.nativeLinker().defaultLookup(), "poll");
     }
 }

@@ -4,19 +4,17 @@ import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import dev.plumbline.machine.GuestException;
-import dev.plumbline.machine.GuestGoneException;
 import dev.plumbline.machine.Registers;
 import dev.plumbline.machine.VcpuRegisters;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
-import java.util.Optional;
 
 /// Registers as Xen saves them (`struct hvm_hw_cpu`, public/arch-x86/hvm/save.h, 1032 bytes): after 512 bytes of FPU
 /// state u64@512 rax, rbx, rcx, rdx, rbp, rsi, rdi, rsp, r8 to r15, rip, rflags, cr0, cr2, cr3, cr4; u64@832 base of
 /// fs, gs; u64@872 of idt, gdt; u32@908 attributes of ss, with its privilege level in bits 5 and 6.
 ///
-/// Xen stops the domain for a moment to read them.
+/// Xen stops the vCPU for a moment to read them. It has none of one that is down.
 final class XenRegisters implements Registers {
     private static final int SIZE_BYTES = 1032;
     private static final int GENERAL = 512;
@@ -36,6 +34,10 @@ final class XenRegisters implements Registers {
     private static final int SS_ATTRIBUTES = 908;
     private static final int PRIVILEGE_SHIFT = 5;
 
+    private static final long INIT_RIP = 0xfff0;
+    private static final long INIT_RFLAGS = 2;
+    private static final long INIT_CR0 = 0x6000_0010;
+
     private final XenDomain domain;
 
     XenRegisters(XenDomain domain) {
@@ -53,23 +55,17 @@ final class XenRegisters implements Registers {
         try (Arena buffers = Arena.ofConfined()) {
             MemorySegment state = buffers.allocate(SIZE_BYTES, 16);
             try {
-                domain.control().context(domain.id(), vcpu, state);
+                return domain.control().context(domain.id(), vcpu, state) ? of(state) : down();
             } catch (GuestException e) {
                 throw domain.explained(e);
             }
-            return of(state);
         }
     }
 
-    /// The same, of a vCPU that is not down: of one that is Xen has none.
-    Optional<VcpuRegisters> readIfUp(int vcpu) throws GuestException {
-        try {
-            return Optional.of(read(vcpu));
-        } catch (GuestGoneException e) {
-            throw e;
-        } catch (GuestException _) {
-            return Optional.empty();
-        }
+    /// Those of a processor that waits to be started (Intel SDM volume 3, state after INIT), as far as they tell where
+    /// it is.
+    static VcpuRegisters down() {
+        return new VcpuRegisters(new long[ORDER.length], INIT_RIP, INIT_RFLAGS, 0, 0, 0, INIT_CR0, 0, 0, 0, 0, 0);
     }
 
     static VcpuRegisters of(MemorySegment state) {

@@ -10,6 +10,7 @@ import dev.plumbline.machine.CodeWriter;
 import dev.plumbline.machine.CodeWriter.CodePatch;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.GuestGoneException;
+import dev.plumbline.machine.Pausing;
 import dev.plumbline.machine.PhysicalAddress;
 import dev.plumbline.machine.VcpuRegisters;
 import dev.plumbline.machine.VcpuState;
@@ -324,6 +325,60 @@ class QemuBreakpointsTest {
     }
 
     @Test
+    void whoeverTakesHoldOfTheGuestNextRemovesThem() throws Exception {
+        for (long address : new long[] {COUNT, NEVER_RUN}) {
+            leave(address);
+            machine.close();
+            attach();
+            assertRunsFreely();
+            assertThat(breakpoints.removeLeft()).isTrue();
+            assertThat(breakpoints.removeLeft()).isFalse();
+        }
+        leave(NEVER_RUN);
+        try (QmpClient other = other()) {
+            other.execute("stop");
+            machine.close();
+            attach();
+            assertThat(other.execute("query-status").get("running").isTrue()).isFalse();
+            assertThat(breakpoints.removeLeft()).isTrue();
+            assertThat(other.execute("query-status").get("running").isTrue()).isFalse();
+            other.execute("cont");
+        }
+        assertRunsFreely();
+    }
+
+    @Test
+    void aStubThatNobodyIsConnectedToIsInUseWhileItsDirectoryIsHeld() throws Exception {
+        StubDirectory held = StubDirectory.make(guest.pid());
+        try (QmpClient other = other()) {
+            other.monitor("gdbserver unix:" + held.socket() + ",server=on,wait=off");
+        }
+        machine.close();
+        attach();
+        assertThatThrownBy(() -> breakpoints.removeLeft()).hasMessageContaining("end that run first");
+        assertThat(held.socket()).exists();
+        held.letGo();
+        assertThat(breakpoints.removeLeft()).isTrue();
+        assertThat(held.socket().getParent()).doesNotExist();
+        assertRunsFreely();
+    }
+
+    /// A second vCPU that has come to a breakpoint just before makes such a moment.
+    @Test
+    void aStepThatAKilledRunLeftIsEnded() throws Exception {
+        try (QmpClient qmp = other()) {
+            DebugStub stub = DebugStub.open(qmp, guest.pid(), new int[] {1, 2});
+            stub.gdb().order(List.of("Hc2"));
+            stub.gdb().startAndStop("vCont;s:1");
+            stub.leave();
+        }
+
+        assertThat(breakpoints.removeLeft()).isTrue();
+        machine.capability(Pausing.class).orElseThrow().resume();
+        assertRunsFreely();
+    }
+
+    @Test
     void writingCodeRemovesThemToo() throws Exception {
         Path directory = leave(NEVER_RUN);
         CodePatch jump = new CodePatch(
@@ -345,6 +400,8 @@ class QemuBreakpointsTest {
             assertThatThrownBy(() -> breakpoints.open()).hasMessageContaining("end that run first");
             assertThatThrownBy(() -> breakpoints.removeLeft()).hasMessageContaining("end that run first");
             session.insert(COUNT);
+            machine.close();
+            attach();
             session.resume();
             assertThat(session.awaitStop(LONG)).isTrue();
         }
@@ -383,9 +440,8 @@ class QemuBreakpointsTest {
 
     /// Does what a run does until it is killed, and waits until the guest has come to the breakpoint if it does.
     private Path leave(long address) throws Exception {
-        machine.close();
         Path directory;
-        try (QmpClient qmp = QmpClient.connect(guest.socket())) {
+        try (QmpClient qmp = other()) {
             DebugStub stub = DebugStub.open(qmp, guest.pid(), new int[] {1, 2});
             stub.gdb().order(List.of("Z0," + Long.toHexString(address) + ",1"));
             stub.gdb().exchangeAndRun(List.of(), "c");
@@ -403,7 +459,6 @@ class QemuBreakpointsTest {
                 TimeUnit.MILLISECONDS.sleep(1);
             }
         }
-        attach();
         return directory;
     }
 

@@ -1,7 +1,9 @@
 package dev.plumbline.machine.xen;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.VcpuRegisters;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -38,6 +40,18 @@ class XenRegistersTest {
         assertThat(registers.idtBase()).isEqualTo(word(872));
         assertThat(registers.gdtBase()).isEqualTo(word(880));
         assertThat(registers.cpl()).isEqualTo(3);
+    }
+
+    @Test
+    void aVcpuThatIsDownUsesNoPageTables() throws Exception {
+        VcpuRegisters down = XenRegisters.down();
+        assertThat(down.pagingEnabled()).isFalse();
+        // No memory is looked into.
+        KernelPages pages = new KernelPages(null);
+        pages.add(down);
+        assertThatThrownBy(() -> pages.place(0xffff_ffff_8100_0000L))
+                .isInstanceOf(GuestException.class)
+                .hasMessageContaining("no vCPU's page tables can be read: none has any in force");
     }
 
     private static long word(int at) {
