@@ -111,8 +111,9 @@ class XenDomainsGuestTest {
     void inspectSaysWhatTheDomainSays(String name) throws Exception {
         DomainUnderTest it = xen.domains().get(name);
         it.domain().execChecked("modprobe bridge && modprobe 8021q");
+        Set<Integer> tasks = it.says().tasks().keySet();
         JsonNode inspected = xen.run("inspect", it.vm(), "--json").succeeded().json();
-        CommandsContract.assertIsWhatTheGuestSays(inspected, it.says(), it.cpus());
+        CommandsContract.assertIsWhatTheGuestSays(inspected, it.says(), tasks, it.cpus());
         JsonNode hypervisor = inspected.path("hypervisor");
         assertThat(hypervisor.path("name").asText()).startsWith("Xen 4.17.");
         assertThat(hypervisor.path("virtualisation").asText()).isEqualTo("SVM");
