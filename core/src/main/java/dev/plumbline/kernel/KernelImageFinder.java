@@ -19,6 +19,10 @@ import java.util.Set;
 /// is doing, and both are mapped even while a vCPU is in user mode with page-table isolation, when CR3 shows the
 /// smaller tables (bit 12 set, the kernel's own tables in the page before: Linux commit 8a09317b895f, 4.15).
 final class KernelImageFinder {
+    /// How often to look before it is believed that nothing is there: a process that ends takes the page tables along
+    /// that a vCPU has just been seen to use.
+    static final int PASSES = 3;
+
     /// The gate of #PF; every system has set it once paging is in real use.
     private static final int PAGE_FAULT_VECTOR = 14;
     private static final int GATE_BYTES = 16;
@@ -73,7 +77,15 @@ final class KernelImageFinder {
     }
 
     /// Whether any vCPU has its interrupts handled in this image.
-    boolean finds(KernelImage image) throws GuestException {
+    static boolean isInUse(KernelImage image, Machine machine) throws GuestException {
+        boolean found = false;
+        for (int pass = 0; pass < PASSES && !found; pass++) {
+            found = new KernelImageFinder(machine).finds(image);
+        }
+        return found;
+    }
+
+    private boolean finds(KernelImage image) throws GuestException {
         for (Optional<View> view = nextView(); view.isPresent(); view = nextView()) {
             AddressSpace space = space(view.get());
             try {

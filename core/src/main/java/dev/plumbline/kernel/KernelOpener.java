@@ -26,25 +26,43 @@ final class KernelOpener {
 
     LinuxKernel open() throws GuestException {
         try {
-            return find();
+            return openWith(find());
         } catch (KernelFormatException | UnreadableMemoryException e) {
             throw new KernelFormatException(machine, e);
         }
     }
 
-    private LinuxKernel find() throws GuestException {
+    /// A kernel, by its symbols and by what led to them.
+    private record Found(KernelSymbols symbols, Candidate by) {}
+
+    private Found find() throws GuestException {
+        for (int pass = 1; ; pass++) {
+            try {
+                return findAtOnce();
+            } catch (NotLinuxException | KernelFormatException | UnreadableMemoryException e) {
+                if (pass == KernelImageFinder.PASSES) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    private Found findAtOnce() throws GuestException {
+        budget.renew();
         KernelImageFinder finder = new KernelImageFinder(machine);
         for (Optional<Candidate> next = finder.next(); next.isPresent(); next = finder.next()) {
             Optional<SymbolTable> symbols = symbols(next.get());
             if (symbols.isPresent()) {
-                return openWith(new KernelSymbols(symbols.get()), next.get());
+                return new Found(new KernelSymbols(symbols.get()), next.get());
             }
         }
         throw new NotLinuxException("no Linux kernel was found in " + machine.name() + ": " + finder.reason()
                 + "; if the guest is still booting, try again in a moment");
     }
 
-    private LinuxKernel openWith(KernelSymbols symbols, Candidate candidate) throws GuestException {
+    private LinuxKernel openWith(Found found) throws GuestException {
+        KernelSymbols symbols = found.symbols();
+        Candidate candidate = found.by();
         long text = symbols.address("_text");
         long physical =
                 candidate.image().physicalBase() + text - candidate.image().virtualBase();

@@ -347,7 +347,7 @@ public final class LinuxKernel {
     public boolean isStillRunning() throws GuestException {
         budget.renew();
         memory.space().forgetTranslations();
-        return new KernelImageFinder(machine).finds(image) && isIdentified();
+        return KernelImageFinder.isInUse(image, machine) && isIdentified();
     }
 
     private boolean isIdentified() throws GuestException {

@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.plumbline.kernel.KallsymsBuilder.Order;
 import dev.plumbline.machine.GuestException;
+import dev.plumbline.machine.VcpuRegisters;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
@@ -129,6 +131,27 @@ class ChangingGuestTest {
         machine.vcpus(List.of(linux.registers(0, false)));
 
         assertThatThrownBy(kernel::verifyStillRunning).hasMessageContaining("was rebooted");
+    }
+
+    @Test
+    void theProcessWhosePageTablesLeadToTheKernelMayEnd() throws GuestException {
+        List<VcpuRegisters> inProcess = List.of(machine.read(0));
+        List<VcpuRegisters> idle = List.of(linux.registers(linux.physical(linux.address("init_top_pgt")), true));
+        int tables = (int) machine.read(0).cr3();
+        Runnable exit = () -> {
+            machine.vcpus(idle);
+            Arrays.fill(machine.ram(), tables, tables + 4096, (byte) 0);
+        };
+
+        Consistently.Reading<KernelIdentity> opened =
+                () -> LinuxKernel.open(machine.vcpus(inProcess)).identity();
+        atEachRead(exit, opened, List.of(kernel.identity()));
+
+        Consistently.Reading<Boolean> stillRunning = () -> {
+            machine.vcpus(inProcess);
+            return kernel.isStillRunning();
+        };
+        atEachRead(exit, stillRunning, List.of(true));
     }
 
     private RamMachine otherBoot() {
