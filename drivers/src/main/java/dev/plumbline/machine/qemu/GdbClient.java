@@ -19,7 +19,10 @@ import java.util.stream.Stream;
 /// A packet is `$DATA#XX`, XX being the sum of DATA's bytes modulo 256, and is acknowledged by `+`. Many are sent at
 /// once, and QEMU takes them up one after the other while the guest stands still. While the guest runs it takes none:
 /// it passes over the first, stops the guest, and takes up the second. So a guest that somebody else has let run is
-/// known by a stop that comes before the acknowledgement. For one thread at a time.
+/// known by a stop that comes before the acknowledgement.
+///
+/// Since 8.1 QEMU tells a stop only while a request is pending that is answered by one, and gives that up at whatever
+/// byte comes next: see [#hasNextStopTold]. For one thread at a time.
 final class GdbClient {
     private static final Duration ANSWER = Duration.ofSeconds(10);
     private static final int LONGEST_PACKET_BYTES = 1 << 16;
@@ -38,6 +41,12 @@ final class GdbClient {
     private static final String MARK = "qqemu.sstepbits";
 
     private static final String ANSWER_TO_MARK = "ENABLE=";
+
+    /// Asks to let vCPUs do what QEMU does not know how to do: a request for a stop all the same. The answer is empty.
+    private static final String TELL_NEXT_STOP = "vCont;-";
+
+    /// A question whose answer is not.
+    private static final String ANYTHING = "qC";
 
     private final UnixStream stream;
     private final ByteBuffer arrived = ByteBuffer.allocate(1 << 12).limit(0);
@@ -181,6 +190,24 @@ final class GdbClient {
         settle(packet(packet));
     }
 
+    /// Has the next stop told while the guest stands still and is somebody else's to let run.
+    ///
+    /// @return false if they have let it run already; then it was stopped by this
+    boolean hasNextStopTold() throws GuestException {
+        if (hasArrived()) {
+            return true;
+        }
+        Deadline deadline = Deadline.after(ANSWER);
+        send(deadline, packet(ANYTHING), packet(TELL_NEXT_STOP));
+        String first = receive(deadline);
+        if (first.isEmpty() || StopReply.is(first)) {
+            missedStop = true;
+            return false;
+        }
+        receive(deadline);
+        return true;
+    }
+
     /// Waits for the next packet that nobody has asked for.
     ///
     /// @return whether it has come
@@ -222,7 +249,8 @@ final class GdbClient {
                 + HexFormat.of().formatHex(patch.bytes(), from, from + length);
     }
 
-    private GuestException runs() {
+    /// What is to be thrown where somebody else has let the guest run.
+    GuestException runs() {
         missedStop = true;
         return new GuestException("somebody else has let the guest run on while it was held through " + stream.socket()
                 + ": leave its monitor alone meanwhile, and try again");

@@ -45,6 +45,10 @@ final class QemuBreakpointSession implements Breakpoints.Session {
     private boolean hasRun;
     private Guest guest = Guest.HELD;
     private boolean pausedByOthers;
+
+    /// QEMU's count of how often the guest has been let run: while it is held that stays as it is.
+    private long resumesWhenHeld;
+
     private int selected = -1;
 
     /// The vCPUs of which a step has been begun, and QEMU has told no stop since.
@@ -54,7 +58,7 @@ final class QemuBreakpointSession implements Breakpoints.Session {
 
     /// @param threads the stub's number of each vCPU
     /// @param pausedByOthers whether the guest stood still before it was held
-    QemuBreakpointSession(QmpClient qmp, DebugStub stub, int[] threads, boolean pausedByOthers) {
+    QemuBreakpointSession(QmpClient qmp, DebugStub stub, int[] threads, boolean pausedByOthers) throws GuestException {
         this.qmp = qmp;
         this.stub = stub;
         this.gdb = stub.gdb();
@@ -62,6 +66,7 @@ final class QemuBreakpointSession implements Breakpoints.Session {
         this.pausedByOthers = pausedByOthers;
         this.states = new VcpuState[threads.length];
         this.isUnwritten = new boolean[threads.length];
+        hold();
     }
 
     @Override
@@ -109,14 +114,16 @@ final class QemuBreakpointSession implements Breakpoints.Session {
     @Override
     public void resume() throws GuestException {
         List<String> writes = writes();
+        hasRun = true;
         if (pausedByOthers) {
             order(writes);
+            Arrays.fill(states, null);
+            leaveToOthers();
         } else {
             run(writes, "c");
+            Arrays.fill(states, null);
+            guest = Guest.RUNNING;
         }
-        Arrays.fill(states, null);
-        guest = Guest.RUNNING;
-        hasRun = true;
     }
 
     @Override
@@ -131,11 +138,29 @@ final class QemuBreakpointSession implements Breakpoints.Session {
         return guest == Guest.HELD;
     }
 
-    /// One that somebody else has paused is theirs to let run, and does not say when it does.
-    private void take(StopReply stop) {
-        pausedByOthers = !stop.atBreakpoint();
-        guest = pausedByOthers ? Guest.RUNNING : Guest.HELD;
+    private void take(StopReply stop) throws GuestException {
         select(stop);
+        pausedByOthers = !stop.atBreakpoint();
+        if (pausedByOthers) {
+            leaveToOthers();
+        } else {
+            hold();
+        }
+    }
+
+    private void hold() throws GuestException {
+        guest = Guest.HELD;
+        resumesWhenHeld = qmp.resumes();
+    }
+
+    /// One that somebody else has paused is theirs to let run, and does not say when it does.
+    private void leaveToOthers() throws GuestException {
+        guest = Guest.UNKNOWN;
+        if (!gdb.hasNextStopTold()) {
+            interrupt();
+            run(List.of(), "c");
+        }
+        guest = Guest.RUNNING;
     }
 
     // Telling a stop of a vCPU, QEMU ends its step.
@@ -175,7 +200,7 @@ final class QemuBreakpointSession implements Breakpoints.Session {
             Arrays.fill(isUnwritten, false);
         }
         selected = -1;
-        guest = Guest.HELD;
+        hold();
     }
 
     @Override
@@ -287,7 +312,7 @@ final class QemuBreakpointSession implements Breakpoints.Session {
         StopReply stop = gdb.stop();
         pausedByOthers |= !stop.atBreakpoint();
         select(stop);
-        guest = Guest.HELD;
+        hold();
     }
 
     /// The packets that write what is to be written. What is written to a vCPU that has run on meanwhile ruins the
@@ -316,8 +341,7 @@ final class QemuBreakpointSession implements Breakpoints.Session {
     }
 
     private List<String> ask(List<String> packets) throws GuestException {
-        checkHeld();
-        guest = Guest.UNKNOWN;
+        beginExchange();
         List<String> answers = gdb.exchange(packets);
         guest = Guest.HELD;
         return answers;
@@ -328,9 +352,16 @@ final class QemuBreakpointSession implements Breakpoints.Session {
     }
 
     private void run(List<String> packets, String last) throws GuestException {
+        beginExchange();
+        GdbClient.expectOk(packets, gdb.exchangeAndRun(packets, last));
+    }
+
+    private void beginExchange() throws GuestException {
         checkHeld();
         guest = Guest.UNKNOWN;
-        GdbClient.expectOk(packets, gdb.exchangeAndRun(packets, last));
+        if (qmp.resumes() != resumesWhenHeld) {
+            throw gdb.runs();
+        }
     }
 
     private void checkHeld() {

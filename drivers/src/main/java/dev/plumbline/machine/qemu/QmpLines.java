@@ -26,17 +26,47 @@ final class QmpLines {
             if (!arrived.hasRemaining()) {
                 refill(deadline);
             }
-            boolean complete = takeUntilEnd();
-            if (line.size() > LONGEST_LINE_BYTES) {
-                throw new GuestException(stream.socket() + " is not a QMP socket: it sends a line of more than "
-                        + LONGEST_LINE_BYTES + " bytes");
-            }
-            if (complete && line.size() > 0) {
-                byte[] bytes = line.toByteArray();
-                line.reset();
+            byte[] bytes = take();
+            if (bytes != null) {
                 return bytes;
             }
         }
+    }
+
+    /// The same; null if it has not come yet.
+    byte[] nextArrived() throws GuestException {
+        while (true) {
+            if (!arrived.hasRemaining()) {
+                arrived.clear();
+                try {
+                    stream.readArrived(arrived);
+                } finally {
+                    arrived.flip();
+                }
+            }
+            if (!arrived.hasRemaining()) {
+                return null;
+            }
+            byte[] bytes = take();
+            if (bytes != null) {
+                return bytes;
+            }
+        }
+    }
+
+    // The line if it is complete now, and not empty.
+    private byte[] take() throws GuestException {
+        boolean complete = takeUntilEnd();
+        if (line.size() > LONGEST_LINE_BYTES) {
+            throw new GuestException(stream.socket() + " is not a QMP socket: it sends a line of more than "
+                    + LONGEST_LINE_BYTES + " bytes");
+        }
+        if (!complete || line.size() == 0) {
+            return null;
+        }
+        byte[] bytes = line.toByteArray();
+        line.reset();
+        return bytes;
     }
 
     private void refill(Deadline deadline) throws GuestException {

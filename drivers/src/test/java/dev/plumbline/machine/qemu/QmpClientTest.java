@@ -41,6 +41,28 @@ class QmpClientTest {
     }
 
     @Test
+    void runsThatQemuTellsOfAreCountedWithoutWaitingForMore() throws Exception {
+        try (FakeQmpServer _ = serve(client -> client.greet()
+                        .send("{\"event\": \"STOP\"}\r\n{\"event\": \"RESUME\"}\r\n")
+                        .awaitCommand()
+                        .send("{\"event\": \"RESUME\"}\r\n{\"return\": {}, \"id\": ID}\r\n")
+                        .send("{\"event\": \"RESUME\"}\r\n{\"eve")
+                        .awaitCommand()
+                        .send("nt\": \"RESUME\"}\r\n{\"return\": {}, \"id\": ID}\r\n")
+                        .hold());
+                QmpClient qmp = connect()) {
+            qmp.execute("cont");
+            assertThat(qmp.resumes()).isBetween(2L, 3L);
+            while (qmp.resumes() < 3) {
+                Thread.onSpinWait();
+            }
+            assertThat(qmp.resumes()).isEqualTo(3);
+            qmp.execute("cont");
+            assertThat(qmp.resumes()).isEqualTo(4);
+        }
+    }
+
+    @Test
     void anAnswerInPiecesIsPutTogether() throws Exception {
         String text = "x".repeat(200_000);
         try (FakeQmpServer _ = serve(client -> {
