@@ -66,7 +66,7 @@ final class DemoCommand implements Callable<Integer> {
         stage.title("Is that right? Asked itself, the guest says:");
         boolean isRight = new DemoClaims(name, guest.guest()).compare(stage.out());
         stage.title("What does that kernel do when somebody lists a directory?");
-        String[] trace = {"trace", name, "--syscall", "getdents64", "--comm", "ls", "--for", "2s"};
+        String[] trace = {"trace", name, "--syscall", "getdents64", "--comm", "ls", "--for", "4s"};
         try (DemoStage.Scene scene = stage.start(trace)) {
             scene.await("tracing");
             guest.list();

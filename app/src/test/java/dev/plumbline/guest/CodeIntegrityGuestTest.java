@@ -19,7 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 /// Code and read-only data that attack modules change are noticed while a guest is traced; what the kernel changes
 /// itself is no attack.
 @Tag("guest")
-@Timeout(300)
+@Timeout(600)
 class CodeIntegrityGuestTest {
     private static final String TRACING = "cd /sys/kernel/tracing; ";
     /// A tracepoint calls one probe itself and two through a function of its own; where the CPU is given up, and how,

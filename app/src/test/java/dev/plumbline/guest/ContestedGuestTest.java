@@ -19,6 +19,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 @Tag("guest")
 @Timeout(300)
 class ContestedGuestTest {
+    private static final int MOST_LOOKS = 30;
+
     @TempDir
     private Path directory;
 
@@ -57,9 +59,12 @@ class ContestedGuestTest {
     private static void aPauseBySomebodyElseIsSatOut(GuestUnderTest guest, Path flows) throws Exception {
         try (QmpClient monitor = guest.monitor()) {
             monitor.execute("stop");
-            Thread.sleep(500);
-            long size = Files.size(flows);
-            Thread.sleep(1000);
+            // What the guest has told before is still to be written.
+            long size = -1;
+            for (int look = 0; look < MOST_LOOKS && Files.size(flows) != size; look++) {
+                size = Files.size(flows);
+                Thread.sleep(1000);
+            }
             assertThat(Files.size(flows)).as("flows of a paused guest").isEqualTo(size);
             monitor.execute("cont");
             while (Files.size(flows) == size) {

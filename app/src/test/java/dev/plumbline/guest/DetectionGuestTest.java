@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /// an
 /// attacker does. Each attack takes effect when its module is loaded, and leaves the kernel as it was when it has gone.
 @Tag("guest")
-@Timeout(600)
+@Timeout(1200)
 class DetectionGuestTest {
     private static final int LEARNING_SECONDS = 20;
     /// Functions of a module that has come get probes within a second.

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 /// A guest that boots, is killed, paused or reset while it is read gives right answers or one clear error each
 /// time, and never takes long over it.
 @Tag("guest")
-@Timeout(180)
+@Timeout(400)
 class DisturbedGuestTest {
     private static final long SEED = 4242;
     private static final int KILLS = 4;

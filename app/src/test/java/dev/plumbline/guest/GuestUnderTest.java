@@ -1,5 +1,7 @@
 package dev.plumbline.guest;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Machine;
@@ -18,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 
 /// A booted guest that is read from outside, with a second QMP monitor through which a test pauses, watches and dumps
@@ -27,6 +30,7 @@ import java.util.stream.Collectors;
 /// @param directory holds the second monitor's socket; removed with the guest
 /// @param says what the guest says of itself
 record GuestUnderTest(TestGuest guest, Path directory, GuestSays says) implements AutoCloseable {
+    private static final long LOOK_NANOS = 20_000_000L;
     private static final AtomicInteger BOOTED = new AtomicInteger();
 
     /// Something read from the kernel of a guest.
@@ -110,7 +114,13 @@ record GuestUnderTest(TestGuest guest, Path directory, GuestSays says) implement
 
     /// Writes a dump of all memory; the guest must be paused.
     void dump(QmpClient monitor, Path file) throws GuestException {
-        monitor.execute("dump-guest-memory", Map.of("paging", false, "protocol", "file:" + file));
+        monitor.execute("dump-guest-memory", Map.of("paging", false, "protocol", "file:" + file, "detach", true));
+        String status = "active";
+        while (status.equals("active")) {
+            LockSupport.parkNanos(LOOK_NANOS);
+            status = monitor.execute("query-dump").get("status").text();
+        }
+        assertThat(status).as("dump to " + file).isEqualTo("completed");
     }
 
     /// Starts a command that prints `ready` when it has done its work, waits for that, and leaves it running.

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 /// Runs that are killed at moments of arming, tracing and disarming, by their operations on the guest and by the clock:
 /// the guest goes on working, and what they left can be taken out. 52 moments over all guests.
 @Tag("guest")
-@Timeout(400)
+@Timeout(900)
 class KilledRunGuestTest {
     private static final long SEED = 20_261_124;
 
@@ -39,8 +39,8 @@ class KilledRunGuestTest {
         try (GuestUnderTest guest = GuestUnderTest.boot(
                         GuestOptions.DEFAULT.withKernel(version).withCpus(cpus));
                 RunningCommand stress = guest.guest()
-                        .withLimits(ExecLimits.DEFAULT.withTotal(Duration.ofMinutes(10)))
-                        .start("stress 390 10")) {
+                        .withLimits(ExecLimits.DEFAULT.withTotal(Duration.ofMinutes(20)))
+                        .start("stress 890 10")) {
             List<CodeRegion> before = guest.read(kernel -> kernel.code().regions());
             String log = guest.console();
             long start = System.nanoTime();

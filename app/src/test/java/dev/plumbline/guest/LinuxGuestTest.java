@@ -59,7 +59,10 @@ record LinuxGuestTest(GuestKernel kernel, int cpus)
 
     @BeforeParameterizedClassInvocation
     static void boot(GuestKernel kernel, int cpus) throws Exception {
-        guest = GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(kernel).withCpus(cpus));
+        guest = GuestUnderTest.boot(GuestOptions.DEFAULT
+                .withKernel(kernel)
+                .withCpus(cpus)
+                .withExtraQemuArguments(GuestUnderTest.ONE_THREAD));
         guest.guest().execChecked(PREPARATION);
         filters = guest.startUntilReady("bpf-filter 3");
         SLIDES.add(guest.read(LinuxKernel::image).kaslrSlide());
@@ -72,8 +75,8 @@ record LinuxGuestTest(GuestKernel kernel, int cpus)
     }
 
     @AfterAll
-    static void kernelsHaveBeenAtSeveralPlaces() {
-        assertThat(SLIDES).hasSizeGreaterThan(1);
+    static void notAllKernelsHaveBeenWhereTheyWereLinked() {
+        assertThat(SLIDES).anyMatch(slide -> slide != 0);
     }
 
     @Override

@@ -78,7 +78,7 @@ class MonitorGuestTest {
         list();
         assertThat(ended(calm)).as(LauncherForTests.outLines(calm).toString()).isZero();
 
-        LauncherForTests.Command alarmed = start("--for", "15s", "--json");
+        LauncherForTests.Command alarmed = start("--for", "25s", "--json");
         hideAFile(alarmed);
         assertThat(ended(alarmed)).isEqualTo(3);
         assertFindings(alarmed.output());
@@ -90,7 +90,7 @@ class MonitorGuestTest {
         Path report = directory.resolve("report");
         Path told = directory.resolve("told");
         LauncherForTests.Command monitor = startInto(
-                Path.of("/dev/full"), "--for", "15s", "--report", report.toString(), "--on-alert", "cat >> " + told);
+                Path.of("/dev/full"), "--for", "25s", "--report", report.toString(), "--on-alert", "cat >> " + told);
         hideAFile(monitor);
         assertThat(ended(monitor)).isEqualTo(1);
         endHiding();

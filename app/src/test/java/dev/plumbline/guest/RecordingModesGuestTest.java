@@ -191,10 +191,7 @@ class RecordingModesGuestTest {
 
     private static void finish(InlineEngine engine, Told told) throws GuestException {
         engine.disarm();
-        while (engine.poll(told) > 0) {
-            // until nothing is left
-        }
-        assertThat(engine.hits()).isEqualTo(engine.seen() + engine.lost());
+        PolledToTheEnd.of(engine, told, () -> {});
         assertThat(engine.lost()).isEqualTo(told.lost);
     }
 }

@@ -30,6 +30,7 @@ class TaskMarkersGuestTest {
     private static final String PREFIX = "mark-";
     private static final int LEAST_FLOWS = 3;
     private static final int MOST_SHOWN = 5;
+    private static final int MOST_RUNS = 3;
 
     /// By the name of the tasks: functions that only their system calls reach.
     private static final Map<String, Pattern> MARKERS = Map.of(
@@ -82,6 +83,10 @@ class TaskMarkersGuestTest {
             own.merge(comm, isOwn ? 1 : 0, Integer::sum);
         }
 
+        boolean hasSeenEnough() {
+            return MARKERS.keySet().stream().allMatch(comm -> own.getOrDefault(comm, 0) >= LEAST_FLOWS);
+        }
+
         private static String owner(String function) {
             return MARKERS.entrySet().stream()
                     .filter(marker -> marker.getValue().matcher(function).matches())
@@ -97,9 +102,11 @@ class TaskMarkersGuestTest {
         try (GuestUnderTest guest =
                 GuestUnderTest.boot(GuestOptions.DEFAULT.withKernel(version).withCpus(cpus))) {
             Watch watch = new Watch();
-            ProbedGuest.Outcome outcome = new ProbedGuest(guest, directory).run("marked-tasks 3", watch);
-            assertThat(watch.foreign).isEmpty();
-            assertThat(outcome.events()).isPositive();
+            for (int run = 0; run < MOST_RUNS && !watch.hasSeenEnough(); run++) {
+                ProbedGuest.Outcome outcome = new ProbedGuest(guest, directory).run("marked-tasks 3", watch);
+                assertThat(watch.foreign).isEmpty();
+                assertThat(outcome.events()).isPositive();
+            }
             assertThat(watch.own.keySet()).containsAll(MARKERS.keySet());
             assertThat(MARKERS.keySet())
                     .allSatisfy(comm -> assertThat(watch.own.get(comm)).as(comm).isGreaterThanOrEqualTo(LEAST_FLOWS));

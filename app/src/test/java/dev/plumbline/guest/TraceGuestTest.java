@@ -47,7 +47,7 @@ class TraceGuestTest {
                     "--syscall",
                     "clock_nanosleep",
                     "--for",
-                    "1s",
+                    "4s",
                     "--times",
                     "--format",
                     "jsonl",

@@ -27,7 +27,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 
 /// Guests whose memory is laid out otherwise than usual.
 @Tag("guest")
-@Timeout(120)
+@Timeout(300)
 class UnusualGuestTest {
     private static final long FOUR_GIB = 1L << 32;
     private static final int ATTACHES = 30;

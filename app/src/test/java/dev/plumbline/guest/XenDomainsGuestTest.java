@@ -41,7 +41,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 /// Domains of Xen, seen from dom0: what is read, traced, learnt and reported of them is what the domain says of itself,
 /// and what the same kernel does under QEMU.
 @Tag("guest")
-@Timeout(900)
+@Timeout(1200)
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class XenDomainsGuestTest {
     private static final String OLDER = "older";

@@ -127,7 +127,7 @@ record GuestTest(GuestKernel kernel) {
     @Test
     void workloadsDoTheirWorkWithoutFailures() throws Exception {
         assertThat(guest.execChecked("syscall-loop 1000")).startsWith("1000 iterations ");
-        assertThat(guest.execChecked("stress 1")).matches("[1-9]\\d* done 0 failed\n");
+        assertThat(guest.execChecked("stress 2")).matches("[1-9]\\d* done 0 failed\n");
         try (RunningCommand many = guest.start("many-threads 3 2")) {
             while (!many.stdoutSoFar().equals("ready\n")) {
                 Thread.sleep(10);
