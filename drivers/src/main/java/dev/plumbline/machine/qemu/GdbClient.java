@@ -214,7 +214,7 @@ final class GdbClient {
     boolean arrives(Deadline deadline) throws GuestException {
         try {
             if (!hasArrived() && !deadline.passed()) {
-                fill(stream::read, deadline);
+                stream.read(arrived, deadline);
             }
             return arrived.hasRemaining();
         } catch (NoAnswerException _) {
@@ -316,34 +316,16 @@ final class GdbClient {
             if (deadline.passed()) {
                 throw new NoAnswerException("QEMU's debug stub on " + stream.socket() + " sends much but no answer");
             }
-            fill(stream::readPrompt, deadline);
+            stream.readPrompt(arrived, deadline);
         }
         return arrived.get() & 0xff;
     }
 
     private boolean hasArrived() throws GuestException {
         if (!arrived.hasRemaining()) {
-            arrived.clear();
-            try {
-                stream.readArrived(arrived);
-            } finally {
-                arrived.flip();
-            }
+            stream.readArrived(arrived);
         }
         return arrived.hasRemaining();
-    }
-
-    private interface Read {
-        void into(ByteBuffer destination, Deadline deadline) throws GuestException;
-    }
-
-    private void fill(Read read, Deadline deadline) throws GuestException {
-        arrived.clear();
-        try {
-            read.into(arrived, deadline);
-        } finally {
-            arrived.flip();
-        }
     }
 
     private static int sum(byte[] bytes) {

@@ -117,13 +117,12 @@ final class QemuBreakpointSession implements Breakpoints.Session {
         hasRun = true;
         if (pausedByOthers) {
             order(writes);
-            Arrays.fill(states, null);
             leaveToOthers();
         } else {
             run(writes, "c");
-            Arrays.fill(states, null);
-            guest = Guest.RUNNING;
         }
+        Arrays.fill(states, null);
+        guest = Guest.RUNNING;
     }
 
     @Override

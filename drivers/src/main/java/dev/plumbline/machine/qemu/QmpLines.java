@@ -37,12 +37,7 @@ final class QmpLines {
     byte[] nextArrived() throws GuestException {
         while (true) {
             if (!arrived.hasRemaining()) {
-                arrived.clear();
-                try {
-                    stream.readArrived(arrived);
-                } finally {
-                    arrived.flip();
-                }
+                stream.readArrived(arrived);
             }
             if (!arrived.hasRemaining()) {
                 return null;
@@ -73,12 +68,7 @@ final class QmpLines {
         if (deadline.passed()) {
             throw new NoAnswerException(stream.socket() + " sends much but no answer");
         }
-        arrived.clear();
-        try {
-            stream.read(arrived, deadline);
-        } finally {
-            arrived.flip();
-        }
+        stream.read(arrived, deadline);
     }
 
     private boolean takeUntilEnd() {

@@ -97,17 +97,16 @@ final class UnixStream implements Closeable {
         }
     }
 
-    /// Takes what has come, at least one byte.
+    /// Takes what has come, at least one byte, in place of what is in the buffer.
     ///
     /// @throws GuestGoneException if the peer has closed the connection
     /// @throws NoAnswerException if nothing comes until `deadline`
-    void read(ByteBuffer destination, Deadline deadline) throws GuestException {
-        int before = destination.position();
+    void read(ByteBuffer content, Deadline deadline) throws GuestException {
         try {
-            readArrived(destination);
-            while (destination.position() == before) {
+            readArrived(content);
+            while (!content.hasRemaining()) {
                 await(SelectionKey.OP_READ, deadline);
-                readArrived(destination);
+                readArrived(content);
             }
         } catch (GuestException e) {
             throw e;
@@ -117,31 +116,33 @@ final class UnixStream implements Closeable {
     }
 
     /// As [#read], where something is about to come.
-    void readPrompt(ByteBuffer destination, Deadline deadline) throws GuestException {
-        int before = destination.position();
+    void readPrompt(ByteBuffer content, Deadline deadline) throws GuestException {
         Deadline prompt = Deadline.after(PROMPT);
-        readArrived(destination);
-        while (destination.position() == before && !prompt.passed()) {
+        readArrived(content);
+        while (!content.hasRemaining() && !prompt.passed()) {
             Thread.onSpinWait();
-            readArrived(destination);
+            readArrived(content);
         }
-        if (destination.position() == before) {
-            read(destination, deadline);
+        if (!content.hasRemaining()) {
+            read(content, deadline);
         }
     }
 
-    /// Takes what has come already, maybe nothing.
+    /// The same of what has come already, maybe nothing.
     ///
     /// @throws GuestGoneException if the peer has closed the connection
-    void readArrived(ByteBuffer destination) throws GuestException {
+    void readArrived(ByteBuffer content) throws GuestException {
+        content.clear();
         try {
-            if (channel.read(destination) < 0) {
+            if (channel.read(content) < 0) {
                 throw gone(null);
             }
         } catch (GuestException e) {
             throw e;
         } catch (IOException e) {
             throw gone(e);
+        } finally {
+            content.flip();
         }
     }
 
