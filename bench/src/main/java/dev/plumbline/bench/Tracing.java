@@ -62,7 +62,7 @@ public final class Tracing implements AutoCloseable {
         }
     }
 
-    private static double median(List<Double> values) {
+    static double median(List<Double> values) {
         return values.stream().sorted().toList().get((values.size() - 1) / 2);
     }
 

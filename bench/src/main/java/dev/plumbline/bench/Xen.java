@@ -96,7 +96,7 @@ public final class Xen implements AutoCloseable {
             host.dom0().execChecked(command);
             seconds.add((System.nanoTime() - start) / 1e9);
         }
-        return median(seconds);
+        return Tracing.median(seconds);
     }
 
     private void inline() throws IOException, InterruptedException {
@@ -157,7 +157,7 @@ public final class Xen implements AutoCloseable {
         for (int round = 0; round < rounds; round++) {
             micros.addAll(micros(shell.execChecked(LOOP)));
         }
-        return median(micros);
+        return Tracing.median(micros);
     }
 
     private void breakpoints() throws IOException, InterruptedException {
@@ -194,7 +194,7 @@ public final class Xen implements AutoCloseable {
         for (int round = 0; round < rounds; round++) {
             micros.add(callMicros(domain, vcpus, HITS));
         }
-        return median(micros);
+        return Tracing.median(micros);
     }
 
     // As many loops at once as there are vCPUs; it is over when the slowest is.
@@ -243,14 +243,6 @@ public final class Xen implements AutoCloseable {
             micros.add(Double.valueOf(line.group(1)));
         }
         return micros;
-    }
-
-    private static double median(List<Double> values) {
-        return values.stream()
-                .sorted()
-                .skip((values.size() - 1) / 2)
-                .findFirst()
-                .orElseThrow();
     }
 
     @Override
