@@ -39,7 +39,7 @@ interface DumpContract {
         try (QmpClient monitor = guest().monitor()) {
             monitor.execute("stop");
             try {
-                guest().dump(monitor, file);
+                guest().dump(file);
                 live = guest().read(Snapshot::of);
             } finally {
                 monitor.execute("cont");

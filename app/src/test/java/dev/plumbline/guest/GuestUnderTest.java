@@ -1,10 +1,9 @@
 package dev.plumbline.guest;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import dev.plumbline.kernel.LinuxKernel;
 import dev.plumbline.machine.GuestException;
 import dev.plumbline.machine.Machine;
+import dev.plumbline.machine.MemoryDump;
 import dev.plumbline.machine.dump.DumpMachine;
 import dev.plumbline.machine.qemu.QemuMachine;
 import dev.plumbline.machine.qemu.QmpClient;
@@ -18,9 +17,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Collectors;
 
 /// A booted guest that is read from outside, with a second QMP monitor through which a test pauses, watches and dumps
@@ -30,7 +27,6 @@ import java.util.stream.Collectors;
 /// @param directory holds the second monitor's socket; removed with the guest
 /// @param says what the guest says of itself
 record GuestUnderTest(TestGuest guest, Path directory, GuestSays says) implements AutoCloseable {
-    private static final long LOOK_NANOS = 20_000_000L;
     private static final AtomicInteger BOOTED = new AtomicInteger();
 
     /// Something read from the kernel of a guest.
@@ -112,15 +108,11 @@ record GuestUnderTest(TestGuest guest, Path directory, GuestSays says) implement
         return "qemu:" + guest.name();
     }
 
-    /// Writes a dump of all memory; the guest must be paused.
-    void dump(QmpClient monitor, Path file) throws GuestException {
-        monitor.execute("dump-guest-memory", Map.of("paging", false, "protocol", "file:" + file, "detach", true));
-        String status = "active";
-        while (status.equals("active")) {
-            LockSupport.parkNanos(LOOK_NANOS);
-            status = monitor.execute("query-dump").get("status").text();
+    /// Writes a dump of all memory.
+    void dump(Path file) throws GuestException {
+        try (Machine machine = QemuMachine.attach(guest.qmpSocket())) {
+            machine.capability(MemoryDump.class).orElseThrow().dump(file);
         }
-        assertThat(status).as("dump to " + file).isEqualTo("completed");
     }
 
     /// Starts a command that prints `ready` when it has done its work, waits for that, and leaves it running.

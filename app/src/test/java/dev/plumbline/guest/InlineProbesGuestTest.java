@@ -33,7 +33,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class InlineProbesGuestTest {
     private static final long SPAN_NANOS = 2_000_000_000L;
     private static final long LONGEST_NANOS = 60_000_000_000L;
-    private static final int ENOUGH_CALLS = 100_000;
+    private static final int FEWER_CALLS = 100_000;
 
     /// Remembers which functions were entered, by site.
     private static final class Sites implements CallEventSink {
@@ -81,7 +81,7 @@ class InlineProbesGuestTest {
                     assertThat(journal.file()).exists();
                     long start = System.nanoTime();
                     long nanos = 0;
-                    while (nanos < SPAN_NANOS || sites.calls < ENOUGH_CALLS && nanos < LONGEST_NANOS) {
+                    while (nanos < SPAN_NANOS || sites.calls <= FEWER_CALLS && nanos < LONGEST_NANOS) {
                         engine.poll(sites);
                         nanos = System.nanoTime() - start;
                     }
@@ -92,7 +92,7 @@ class InlineProbesGuestTest {
                         .as("the workload's own count of failures")
                         .isZero();
             }
-            assertThat(sites.calls).isGreaterThanOrEqualTo(ENOUGH_CALLS);
+            assertThat(sites.calls).isGreaterThan(FEWER_CALLS);
             assertThat(sites.readings).isPositive();
             assertThat(ProbeSites.every(kernel)).containsAll(sites.entered);
             assertThat(journal.file()).doesNotExist();

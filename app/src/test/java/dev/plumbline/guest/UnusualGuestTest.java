@@ -99,7 +99,7 @@ class UnusualGuestTest {
     private static void compareDump(GuestUnderTest guest, Path file) throws Exception {
         try (QmpClient monitor = guest.monitor()) {
             monitor.execute("stop");
-            guest.dump(monitor, file);
+            guest.dump(file);
             DumpContract.compare(guest.read(Snapshot::of), GuestUnderTest.readDump(file, Snapshot::of));
         }
     }
